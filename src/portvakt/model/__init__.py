@@ -1,0 +1,1 @@
+"""Nouns, the provider vocabulary, decisions and changes: frozen values without behaviour."""

@@ -1,0 +1,189 @@
+"""The provider vocabulary: everything in which one provider's OAuth differs from the RFC's, as data.
+
+A closed set of axes. Each defaults to what the RFC says, so a value reads as "how they differ". No callables
+and no templates, but texts with the places `{limit}`, `{window}` and `{seconds}`. What a value cannot say
+becomes a new axis with an RFC default, a decision record and a test.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+
+from portvakt.model.nouns import Algorithm
+from portvakt.model.values import Seconds
+
+
+class Body(StrEnum):
+    """A media type that a token endpoint accepts."""
+
+    FORM = "application/x-www-form-urlencoded"
+    JSON = "application/json"
+
+
+class MissingSecret(StrEnum):
+    """The error for a token request that names a client and proves nothing."""
+
+    INVALID_CLIENT = "invalid_client"  # RFC 6749 §5.2
+    INVALID_REQUEST = "invalid_request"
+
+
+class EmptyScope(Enum):
+    """What a token reply says when no scope was granted."""
+
+    OMITTED = "omitted"  # RFC 6749 §3.3: a scope has at least one token
+    EMPTY_TEXT = "empty text"
+
+
+class TokenHeader(Enum):
+    """The header of an access token, and so what tells it from other JWTs."""
+
+    AT_JWT = "at+jwt"  # RFC 9068 §2.1, with `kid`
+    BARE_JWT = "JWT"  # exactly {"alg","typ":"JWT"}: a verifier tries the issuer's current keys
+
+    @property
+    def typ(self) -> str:
+        """The value of the header's `typ`."""
+        return self.value
+
+
+class CodeRedirect(Enum):
+    """Whether a code exchange repeats `redirect_uri`."""
+
+    AS_SENT = "as sent"  # RFC 6749 §4.1.3
+    MAY_BE_OMITTED = "may be omitted"  # by authenticated confidential clients
+
+
+class Refresh(Enum):
+    """What becomes of a refresh token that is used."""
+
+    NONE = "none"  # no grant of this provider gives one
+    ROTATING = "rotating"  # RFC 9700 §4.14.2
+    STATIC = "static"  # the same one comes back; confidential clients only
+
+
+class PlainHttp(Enum):
+    """Where an issuer may be served without TLS."""
+
+    NOWHERE = "nowhere"  # RFC 8414 §2
+    LOOPBACK = "loopback"
+
+
+class Metadata(Enum):
+    """Whether the provider documents authorization server metadata (RFC 8414)."""
+
+    DOCUMENTED = "documented"  # RFC 9700 §2.6
+    PUBLISHED = "published"  # ours publishes it; a caller of the real one cannot count on it
+
+
+class ApiKind(Enum):
+    """The tongue in which an API says no."""
+
+    REST = "rest"  # RFC 6750 §3
+    GRAPHQL = "graphql"  # an `errors` list with `extensions.code`
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """At most `limit` requests in a window of `window` seconds that begins with the first of them."""
+
+    limit: int
+    window: Seconds
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimited:
+    """How a token endpoint says that a quota is used up, under status 429."""
+
+    code: str = "temporarily_unavailable"  # RFC 6749 §4.1.2.1 is the nearest that is registered
+    text: str = "Rate limit exceeded: at most {limit} requests per {window}. Try again in {seconds} seconds."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Api:
+    """The API that the tokens are for.
+
+    `path` is where it lives under the API's URL; `audience_path` is what the `aud` of a token adds to it.
+    `quota_headers` are the names of limit, remaining and reset (Unix time), sent with every reply.
+    """
+
+    kind: ApiKind = ApiKind.REST
+    path: str = "/echo"
+    audience_path: str = ""
+    refused_text: str = "The access token is missing, expired or not valid here."
+    quota: Quota | None = None
+    quota_headers: tuple[str, str, str] | None = None
+    quota_text: str = "Too many requests. Try again in {seconds} seconds."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """A deployment of the provider: its issuer's URL and its API's URL, without trailing slash."""
+
+    name: str
+    issuer_url: str
+    api_url: str
+
+
+class Source(StrEnum):
+    """Where a fact about a provider stands."""
+
+    SEED = "seed"  # the document that this project began from
+    PUBLIC = "public"  # the same provider's public documentation
+    OURS = "ours"  # silent in both: decided here, from the RFCs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Why a field differs from the RFC: who says so, in which words, and the day that we looked."""
+
+    field: str
+    source: Source
+    says: str
+    seen: str = "2026-11-22"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """A provider's contract. See the module's text for what may stand here.
+
+    Paths are under the issuer's URL; the first of several is the one that is documented. Lifetimes are
+    seconds. `scopes` None: what each client was registered with; else the only ones that exist.
+    `stated_short_by`: seconds by which `expires_in` is less than the token's life.
+    """
+
+    name: str
+    title: str
+    evidence: tuple[Evidence, ...] = ()
+    environments: tuple[Environment, ...] = ()
+
+    token_paths: tuple[str, ...] = ("/token",)
+    token_bodies: frozenset[Body] = frozenset({Body.FORM})  # RFC 6749 §4.4.2
+    grants: tuple[str, ...] = ("authorization_code", "refresh_token", "client_credentials")
+    scopes: tuple[str, ...] | None = None
+    client_id_prefix: str = "client_"
+    missing_secret: MissingSecret = MissingSecret.INVALID_CLIENT
+
+    reply_members: tuple[str, ...] = ("access_token", "token_type", "expires_in", "refresh_token", "scope")
+    token_type: str = "Bearer"  # RFC 6750 §6.1.1
+    lifetime: Seconds = Seconds(600)
+    stated_short_by: Seconds = Seconds(0)
+    empty_scope: EmptyScope = EmptyScope.OMITTED
+    token_header: TokenHeader = TokenHeader.AT_JWT
+    algorithms: tuple[Algorithm, ...] = (Algorithm.RS256, Algorithm.ES256, Algorithm.EDDSA)
+
+    wrong_credentials_text: str = "Client authentication failed."
+    expired_secret_text: str | None = None  # None: as for wrong credentials
+    rate_limited: RateLimited = RateLimited()
+    token_quota: Quota | None = None
+
+    authorize_path: str | None = "/authorize"
+    authorize_requires: tuple[str, ...] = ("client_id", "response_type")  # RFC 6749 §4.1.1
+    code_redirect: CodeRedirect = CodeRedirect.AS_SENT
+    code_lifetime: Seconds = Seconds(60)
+    refresh: Refresh = Refresh.ROTATING
+
+    metadata: Metadata = Metadata.DOCUMENTED
+    plain_http: PlainHttp = PlainHttp.LOOPBACK
+    api_path: str = "/api"  # from the issuer's URL to the API's, where they share a host
+    api: Api = Api()
