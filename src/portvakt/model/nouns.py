@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from portvakt.model.provider import Provider, Quota
-    from portvakt.model.values import ClientId, Instant, IssuerName, KeyId, SecretId, UserId
+    from portvakt.model.values import ClientId, Instant, IssuerName, KeyId, Seconds, SecretId, UserId
 
 
 class Algorithm(StrEnum):
@@ -33,8 +33,8 @@ class Issuer:
     """One running authority: a provider spoken at one URL.
 
     `url` is the `iss` of its tokens: no trailing slash, query or fragment, never derived from a request.
-    `api_url` is where its API lives; `audience` is the `aud` of its access tokens.
-    `token_quota` and `api_quota` replace the provider's own; None means none.
+    `api_url` is where its API lives; `audience` is the `aud` of its access tokens, which live `lifetime`
+    seconds. Quotas and lifetime are the provider's own unless its settings say otherwise; None means no quota.
     """
 
     name: IssuerName
@@ -42,6 +42,7 @@ class Issuer:
     provider: Provider
     api_url: str
     audience: str
+    lifetime: Seconds
     algorithm: Algorithm = Algorithm.RS256
     token_quota: Quota | None = None
     api_quota: Quota | None = None

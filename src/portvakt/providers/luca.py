@@ -1,0 +1,69 @@
+"""Luca Regnskap: authorization code for one company, a refresh token that neither changes nor ends."""
+
+from portvakt.model.provider import (
+    Api,
+    ApiKind,
+    CodeRedirect,
+    Environment,
+    Evidence,
+    Metadata,
+    Provider,
+    Refresh,
+    Source,
+)
+from portvakt.model.values import Seconds
+
+LUCA = Provider(
+    name="luca",
+    title="Luca Regnskap",
+    environments=(
+        Environment(
+            name="production",
+            issuer_url="https://go.lucaregnskap.no",
+            api_url="https://go.lucaregnskap.no/api/v1",
+        ),
+    ),
+    token_paths=("/api/v2/oauth2/token", "/api/v1/oauth2/token"),
+    grants=("authorization_code", "refresh_token"),
+    scopes=("accounting",),
+    reply_members=("access_token", "refresh_token", "token_type", "expires_in"),
+    token_type="bearer",
+    lifetime=Seconds(3600),
+    authorize_path="/api/v1/oauth2/authorize",
+    authorize_requires=("client_id", "redirect_uri", "response_type", "scope"),
+    code_redirect=CodeRedirect.MAY_BE_OMITTED,
+    code_lifetime=Seconds(600),
+    refresh=Refresh.STATIC,
+    metadata=Metadata.PUBLISHED,
+    api_path="/api/v1",
+    api=Api(kind=ApiKind.GRAPHQL, path="/graphql", audience_path="/graphql"),
+    evidence=(
+        Evidence(field="environments", source=Source.PUBLIC, says="https://go.lucaregnskap.no"),
+        Evidence(
+            field="token_paths",
+            source=Source.SEED,
+            says="POST /api/v2/oauth2/token; /api/v1 is what the public example application calls",
+        ),
+        Evidence(field="grants", source=Source.SEED, says="We use Authorization Code flow; refresh_token"),
+        Evidence(field="scopes", source=Source.SEED, says="currently we support only one scope which is accounting"),
+        Evidence(
+            field="reply_members",
+            source=Source.SEED,
+            says="the sample: access_token, refresh_token, token_type, expires_in",
+        ),
+        Evidence(field="token_type", source=Source.SEED, says='"token_type": "bearer"'),
+        Evidence(field="lifetime", source=Source.SEED, says="the access token has a 1-hour expiration date"),
+        Evidence(field="authorize_path", source=Source.SEED, says="https://BASE_URL/api/v1/oauth2/authorize"),
+        Evidence(
+            field="authorize_requires",
+            source=Source.SEED,
+            says="client_id, redirect_uri, response_type, scope: (required)",
+        ),
+        Evidence(field="code_redirect", source=Source.SEED, says="the sample exchange sends no redirect_uri"),
+        Evidence(field="code_lifetime", source=Source.SEED, says="This code is valid for 10 minutes"),
+        Evidence(field="refresh", source=Source.SEED, says="By default the refresh token does not expire"),
+        Evidence(field="metadata", source=Source.OURS, says="the documented service publishes none"),
+        Evidence(field="api_path", source=Source.SEED, says="POST to /api/v1/graphql"),
+        Evidence(field="api", source=Source.SEED, says="{ saleInvoices { nodes { id } } }: GraphQL"),
+    ),
+)
