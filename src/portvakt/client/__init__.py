@@ -1,0 +1,1 @@
+"""The side of whoever calls an API: token sources, caches, and the one outbound fetcher."""

@@ -1,0 +1,29 @@
+"""What a resource server knows of a token that it let in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from portvakt.model.values import ClientId, Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """A token that is good here. It holds claims, never the token itself.
+
+    `subject` is the user, or for a client's own token its client_id. `organisation_number` is the company that a
+    grant is for, None where there is none. `token_id` is `jti`, `grant_id` is `gid`, `key_id` the `kid` of the key
+    that verified the signature: what a withdrawal may name.
+    """
+
+    client_id: ClientId
+    subject: str
+    scopes: frozenset[str]
+    organisation_number: str | None
+    roles: frozenset[str]
+    expires_at: Instant
+    token_id: str
+    grant_id: str | None
+    key_id: str
