@@ -87,7 +87,7 @@ BREEZE = Provider(
         Evidence(
             field="rate_limited",
             source=Source.PUBLIC,
-            says='429 {"error":"too_many_requests","error_description":"Rate limit exceeded for OAuth token requests.…"}',
+            says='429 {"error":"too_many_requests","error_description":"Rate limit exceeded for …"}',
         ),
         Evidence(field="token_quota", source=Source.SEED, says="100 requests per hour per client_id"),
         Evidence(field="authorize_path", source=Source.SEED, says="machine-to-machine only"),

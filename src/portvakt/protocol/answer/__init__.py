@@ -1,0 +1,1 @@
+"""The server's decisions: what a request to an issuer is answered."""

@@ -1,0 +1,1 @@
+"""The decisions of those who administer: clients, secrets, keys."""
