@@ -1,0 +1,157 @@
+"""Each change as its one SQL statement, and each read as its one query. The same text for both databases."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, assert_never
+
+from sqlalchemy import and_, bindparam, case, or_, select, text
+from sqlalchemy.dialects import postgresql, sqlite
+
+from portvakt.model.change import (
+    AddClient,
+    AddKey,
+    AddSecret,
+    AddUser,
+    ChangeClient,
+    ExpireSecret,
+    RetireKey,
+    SetClientDisabled,
+)
+from portvakt.store.rows import (
+    checked_end,
+    checked_id,
+    checked_moment,
+    row_of_client,
+    row_of_key,
+    row_of_secret,
+    row_of_user,
+)
+from portvakt.store.schema import CLIENT_SECRETS, CLIENTS, REVISION, SIGNING_KEYS, USERS
+
+if TYPE_CHECKING:
+    from sqlalchemy import Executable, FromClause, Select, Table, Update
+    from sqlalchemy.sql.dml import Insert
+
+    from portvakt.model.change import Change
+    from portvakt.model.values import ClientId, IssuerName, UserId
+
+CHANNEL = "portvakt_change"
+
+RAISE_REVISION = REVISION.update().where(REVISION.c.id == 1).values(value=REVISION.c.value + 1)
+
+NOTIFY = text("SELECT pg_notify(:channel, '')").bindparams(channel=CHANNEL)
+
+RECORD_USE: Update = (
+    CLIENT_SECRETS.update()
+    .where(
+        CLIENT_SECRETS.c.issuer == bindparam("of_issuer"),
+        CLIENT_SECRETS.c.client_id == bindparam("of_client"),
+        CLIENT_SECRETS.c.id == bindparam("of_secret"),
+        or_(CLIENT_SECRETS.c.last_used_at.is_(None), CLIENT_SECRETS.c.last_used_at < bindparam("used_at")),
+    )
+    .values(last_used_at=bindparam("used_at"))
+)
+"""Moves last use forward, never back: two nodes write in any order."""
+
+
+def statement_of(change: Change, dialect: str) -> Executable:
+    """The statement that makes a change true, if it touches exactly one row.
+
+    Raises: ValueError if the change holds what no database can (a NUL, a lone surrogate, an id that no
+    look-up would find).
+    """
+    match change:
+        case AddUser(user):
+            return _insert(USERS, row_of_user(user), dialect)
+        case AddClient(client):
+            return _insert(CLIENTS, row_of_client(client), dialect)
+        case AddSecret(issuer, secret):
+            return _insert(CLIENT_SECRETS, row_of_secret(issuer, secret), dialect)
+        case AddKey(key):
+            return _insert(SIGNING_KEYS, row_of_key(key), dialect)
+        case ChangeClient() | SetClientDisabled():
+            return _client_update(change)
+        case ExpireSecret():
+            return _expire_secret(change)
+        case RetireKey(issuer, key_id, published_until):
+            return (
+                SIGNING_KEYS.update()
+                .where(
+                    SIGNING_KEYS.c.issuer == checked_id(issuer),
+                    SIGNING_KEYS.c.id == checked_id(key_id),
+                    SIGNING_KEYS.c.published_until.is_(None),
+                )
+                .values(published_until=checked_moment(published_until))
+            )
+        case _:
+            assert_never(change)
+
+
+def _client_update(change: ChangeClient | SetClientDisabled) -> Executable:
+    one = CLIENTS.update().where(
+        CLIENTS.c.issuer == checked_id(change.issuer), CLIENTS.c.id == checked_id(change.client_id)
+    )
+    if isinstance(change, ChangeClient):
+        return one.where(CLIENTS.c.version == change.version).values(version=CLIENTS.c.version + 1)
+    return one.values(disabled_at=checked_end(change.disabled_at))
+
+
+def _expire_secret(change: ExpireSecret) -> Executable:
+    end = checked_moment(change.expires_at)
+    current = CLIENT_SECRETS.c.expires_at
+    return (
+        CLIENT_SECRETS.update()
+        .where(
+            CLIENT_SECRETS.c.issuer == checked_id(change.issuer),
+            CLIENT_SECRETS.c.client_id == checked_id(change.client_id),
+            CLIENT_SECRETS.c.id == checked_id(change.secret_id),
+            CLIENT_SECRETS.c.revoked_at.is_(None),
+        )
+        # Brought forward only: a secret that ends sooner keeps its end.
+        .values(expires_at=case((current < end, current), else_=end))
+    )
+
+
+def _insert(table: Table, row: dict[str, Any], dialect: str) -> Insert:
+    # A taken key is a row count of 0 and no error: PostgreSQL would write the key to its log.
+    if dialect == "sqlite":
+        return sqlite.insert(table).values(row).on_conflict_do_nothing()
+    return postgresql.insert(table).values(row).on_conflict_do_nothing()
+
+
+def _facts(clients: FromClause) -> Select[Any]:
+    joined = clients.join(USERS, and_(USERS.c.issuer == clients.c.issuer, USERS.c.id == clients.c.owner)).outerjoin(
+        CLIENT_SECRETS,
+        and_(CLIENT_SECRETS.c.issuer == clients.c.issuer, CLIENT_SECRETS.c.client_id == clients.c.id),
+    )
+    columns = (*clients.c, *USERS.c, *CLIENT_SECRETS.c)
+    order = (clients.c.id, CLIENT_SECRETS.c.created_at, CLIENT_SECRETS.c.id)
+    return select(*columns).select_from(joined).order_by(*order)
+
+
+def one_client(issuer: IssuerName, client_id: ClientId) -> Select[Any]:
+    """A client, its owner and its secrets, oldest secret first."""
+    return _facts(CLIENTS).where(CLIENTS.c.issuer == issuer, CLIENTS.c.id == client_id)
+
+
+def page_of_clients(issuer: IssuerName, after: ClientId | None, limit: int) -> Select[Any]:
+    """The next `limit` clients by id, each as in `one_client`."""
+    page = select(CLIENTS).where(CLIENTS.c.issuer == issuer)
+    if after is not None:
+        page = page.where(CLIENTS.c.id > after)
+    return _facts(page.order_by(CLIENTS.c.id).limit(limit).subquery("page"))
+
+
+def one_user(issuer: IssuerName, user_id: UserId) -> Select[Any]:
+    """A user by id."""
+    return select(USERS).where(USERS.c.issuer == issuer, USERS.c.id == user_id)
+
+
+def user_with_email(issuer: IssuerName, key: str) -> Select[Any]:
+    """A user by the form of the address in which addresses are compared."""
+    return select(USERS).where(USERS.c.issuer == issuer, USERS.c.email_key == key)
+
+
+def keys_of(issuer: IssuerName) -> Select[Any]:
+    """An issuer's keys by number."""
+    return select(SIGNING_KEYS).where(SIGNING_KEYS.c.issuer == issuer).order_by(SIGNING_KEYS.c.number)
