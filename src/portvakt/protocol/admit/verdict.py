@@ -1,0 +1,60 @@
+"""From a token's text to a verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from portvakt.jose.verifying import KeyNotFound, TokenRefused, open_token
+from portvakt.model.decision import INSUFFICIENT_SCOPE, INVALID_TOKEN, Refused
+from portvakt.model.provider import TokenHeader
+from portvakt.protocol.admit.claims import Unfit, read
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from portvakt.jose.keys import PublicKey
+    from portvakt.model.values import Instant
+    from portvakt.protocol.admit.claims import Rules
+    from portvakt.protocol.admit.verified import Verified
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownKey:
+    """None of these keys signed the token. A newer key set might hold one that did; else the answer is `refused`."""
+
+    refused: Refused
+
+
+def admit(token: str, *, rules: Rules, keys: Sequence[PublicKey], now: Instant) -> Verified | Refused | UnknownKey:
+    """Judge an access token (RFC 9068 §4): kind, signature, then claims, so that a forger learns nothing of the rest.
+
+    `keys` are the issuer's current ones. A provider whose tokens name no key is tried against each, at most 4.
+    A `Refused` is `invalid_token` under 401; its reason is the operator's (RFC 6750 §3.1).
+    """
+    header = rules.provider.token_header
+    try:
+        opened = open_token(token, keys, header.typ, keyless=header is TokenHeader.BARE_JWT)
+        return read(opened.claims, rules, opened.kid, now)
+    except KeyNotFound as error:
+        return UnknownKey(_invalid_token(rules, error.reason))
+    except TokenRefused as error:
+        return _invalid_token(rules, error.reason)
+    except Unfit as error:
+        return _invalid_token(rules, str(error))
+
+
+def missing_scopes(verified: Verified, needed: frozenset[str]) -> Refused | None:
+    """Say `insufficient_scope` under 403 unless every one of `needed` was granted. Scopes are names, not prefixes."""
+    if needed <= verified.scopes:
+        return None
+    return Refused(
+        INSUFFICIENT_SCOPE,
+        "The access token lacks a scope that this needs.",
+        403,
+        reason="scopes that the token lacks: " + " ".join(sorted(needed - verified.scopes)),
+    )
+
+
+def _invalid_token(rules: Rules, reason: str) -> Refused:
+    return Refused(INVALID_TOKEN, rules.provider.api.refused_text, 401, reason=reason)
