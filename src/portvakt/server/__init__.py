@@ -1,0 +1,1 @@
+"""The ASGI shell: routes, settings, clock, entropy, logging, wiring."""

@@ -1,0 +1,248 @@
+"""Serving an ASGI application over HTTP: from the bound port to the last answer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import gc
+import ipaddress
+import signal
+import socket
+from typing import TYPE_CHECKING
+
+from portvakt.server.connection import Connection, Limits
+from portvakt.server.log import Log, library_logs_to
+
+if TYPE_CHECKING:
+    import ssl as tls
+    from collections.abc import Awaitable, Callable, Coroutine, Iterator
+
+    from starlette.types import ASGIApp
+
+BACKLOG = 2_048
+RESERVED_FILES = 100
+"""File descriptors that are kept for databases, key files and the log."""
+
+
+class CannotListen(Exception):
+    """The address cannot be listened on; the text names it."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens. `port` 0: a free one.
+
+    Raises:
+        CannotListen: the port is taken, not ours to take, or the host is no address of this machine.
+    """
+    shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, _, _, address = min(found, key=lambda entry: entry[0] != socket.AF_INET)
+        listener = socket.socket(family, kind)
+    except OSError as error:
+        raise CannotListen(f"{shown}: {error.strerror}") from error
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+        listener.setblocking(False)
+    except OSError as error:
+        listener.close()
+        why = "another program listens there" if error.errno == errno.EADDRINUSE else error.strerror
+        raise CannotListen(f"{shown}: {why}") from error
+    return listener
+
+
+def base_url(listener: socket.socket, *, secure: bool) -> str:
+    """Return the URL under which a listening socket is reached, without a trailing slash."""
+    host, port = listener.getsockname()[:2]
+    return f"{'https' if secure else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def allowed_connections(limits: Limits) -> int:
+    """Return how many connections may be open: `limits.connections`, or what the limit on files leaves."""
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource  # noqa: PLC0415  not on Windows
+
+        files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        if files != resource.RLIM_INFINITY:
+            return min(limits.connections, max(files - RESERVED_FILES, files // 2))
+    return limits.connections
+
+
+class Listening:
+    """What the connections of one server share: see `portvakt.server.connection.Connections`."""
+
+    def __init__(self, app: ASGIApp, limits: Limits, log: Log, loop: asyncio.AbstractEventLoop) -> None:
+        self.app = app
+        self.limits = limits
+        self.log = log
+        self.loop = loop
+        self.open: set[Connection] = set()
+        self.tasks: set[asyncio.Task[None] | None] = set()
+        self.draining = False
+        self.most = allowed_connections(limits)
+        self.turned_away = 0
+        self._next: asyncio.TimerHandle | None = None
+
+    def room(self) -> bool:
+        """Whether one more connection may be served."""
+        if len(self.open) < self.most:
+            return True
+        self.turned_away += 1
+        return False
+
+    def sweep(self) -> None:
+        """Close what is overdue, and come again."""
+        now = self.loop.time()
+        for connection in [one for one in self.open if one.deadline <= now or one.write_deadline <= now]:
+            connection.expire(now)
+        if self.turned_away:
+            self.log.event("warning", "too_many_connections", turned_away=self.turned_away, open=len(self.open))
+            self.turned_away = 0
+            self._make_room()
+        self._next = self.loop.call_later(self.limits.sweep, self.sweep)
+
+    def _make_room(self) -> None:
+        """Close a tenth of the connections, of those that wait for nothing."""
+        idle = [one for one in self.open if one.idle()]
+        for connection in idle[: self.most // 10 + 1]:
+            connection.abort()
+
+    def end(self) -> None:
+        """Stop sweeping, and end what is still open."""
+        if self._next is not None:
+            self._next.cancel()
+        for task in self.tasks:
+            if task is not None:
+                task.cancel()
+        for connection in list(self.open):
+            connection.abort()
+
+
+async def serve(  # noqa: PLR0913
+    app: ASGIApp,
+    *,
+    host: str,
+    port: int,
+    log: Log,
+    limits: Limits | None = None,
+    start: Callable[[], Awaitable[None]] | None = None,
+    end: Callable[[], Awaitable[None]] | None = None,
+    on_ready: Callable[[str], None] | None = None,
+    on_draining: Callable[[], None] | None = None,
+    ssl: tls.SSLContext | None = None,
+    stop: asyncio.Event | None = None,
+) -> bool:
+    """Serve `app` until `stop` is set, or without `stop` until a signal asks for it. True: all ended in order.
+
+    The port is bound before `start` runs, so that a taken port opens no database. `on_ready` gets the base URL once
+    requests are answered. Then, on SIGTERM, SIGINT or SIGHUP: `on_draining` (readiness says no), the drain delay, no
+    more connections, at most `limits.drain` seconds for requests in flight, `end`. A second signal ends at once.
+
+    Raises:
+        CannotListen: see `listen`.
+    """
+    limits = limits or Limits()
+    loop = asyncio.get_running_loop()
+    listener = listen(host, port)
+    url = base_url(listener, secure=ssl is not None)
+    hurry = asyncio.Event()
+    with contextlib.closing(listener), contextlib.ExitStack() as undo:
+        owns_process = stop is None
+        if stop is None:
+            stop = asyncio.Event()
+            undo.enter_context(_signals(loop, stop, hurry))
+        if start is not None:
+            await start()
+        try:
+            listening = Listening(app, limits, log, loop)
+            server = await loop.create_server(lambda: Connection(listening), sock=listener, ssl=ssl, backlog=BACKLOG)
+            listening.sweep()
+            log.event("info", "listening", url=url)
+            if owns_process:
+                # The process is ours. What was made at the start stays: no collection needs to look at it again.
+                gc.collect()
+                gc.freeze()
+            if on_ready is not None:
+                on_ready(url)
+            await stop.wait()
+            return await _drain(server, listening, _delay(limits, listener), on_draining, hurry)
+        finally:
+            if end is not None:
+                await end()
+
+
+def _delay(limits: Limits, listener: socket.socket) -> float:
+    if limits.drain_delay is not None:
+        return limits.drain_delay
+    return 0.0 if ipaddress.ip_address(listener.getsockname()[0].partition("%")[0]).is_loopback else 3.0
+
+
+@contextlib.contextmanager
+def _signals(loop: asyncio.AbstractEventLoop, stop: asyncio.Event, hurry: asyncio.Event) -> Iterator[None]:
+    """Set `stop` at the first signal and `hurry` at the second."""
+    wanted = [signal.SIGTERM, signal.SIGINT, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+
+    def asked() -> None:
+        (hurry if stop.is_set() else stop).set()
+
+    for number in wanted:
+        loop.add_signal_handler(number, asked)
+    try:
+        yield
+    finally:
+        for number in wanted:
+            loop.remove_signal_handler(number)
+
+
+async def _drain(
+    server: asyncio.Server,
+    listening: Listening,
+    delay: float,
+    on_draining: Callable[[], None] | None,
+    hurry: asyncio.Event,
+) -> bool:
+    log, loop = listening.log, listening.loop
+    log.event("info", "draining", delay=delay, connections=len(listening.open), requests=len(listening.tasks))
+    if on_draining is not None:
+        on_draining()
+    listening.draining = True
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(hurry.wait(), delay)
+    # Whoever connected already is still taken in.
+    await asyncio.sleep(0)
+    server.close()
+    until = loop.time() + listening.limits.drain
+    for connection in list(listening.open):
+        connection.drain(loop.time())
+    while (listening.open or listening.tasks) and not hurry.is_set() and loop.time() < until:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(hurry.wait(), 0.02)
+        now = loop.time()
+        for connection in [one for one in listening.open if one.deadline <= now]:
+            connection.expire(now)
+    in_order = not listening.tasks
+    listening.end()
+    log.event("info" if in_order else "warning", "stopped", unanswered=len(listening.tasks))
+    await asyncio.sleep(0)
+    return in_order
+
+
+def run(serving: Callable[[], Coroutine[None, None, bool]], log: Log) -> int:
+    """Run what calls `serve` on uvloop, with libraries' logs in `log`. Returns the exit code: 1 if a request was cut."""
+    try:
+        with library_logs_to(log), asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            return 0 if runner.run(serving()) else 1
+    finally:
+        log.close()
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return uvloop's, or None (asyncio's own) where there is no uvloop: on Windows."""
+    try:
+        import uvloop  # noqa: PLC0415  not on Windows
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
