@@ -49,6 +49,11 @@ class Windows:
         row[0] += 1
         return None
 
+    def exceeded(self, key: Hashable, quota: Quota, now: Instant) -> Exceeded | None:
+        """Return what `take` would, and count nothing."""
+        limit, remaining, ends = self.state(key, quota, now)
+        return None if remaining else Exceeded(limit, quota.window, Seconds(ends - now))
+
     def state(self, key: Hashable, quota: Quota, now: Instant) -> tuple[int, int, Instant]:
         """Return the limit, how many requests remain, and when they are as many as the limit again.
 
