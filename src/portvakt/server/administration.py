@@ -1,0 +1,203 @@
+"""What those who administer do: one object over settings and store, for commands, console and JSON API alike."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING, TypeVar
+
+from portvakt.jose.sealing import derive
+from portvakt.model.change import AddUser, Applied
+from portvakt.model.decision import INVALID_REQUEST, Granted, Refused
+from portvakt.model.nouns import ClientAuthentication, User
+from portvakt.model.values import IssuerName, Seconds, UserId
+from portvakt.protocol.credentials import mint_id
+from portvakt.protocol.govern.clients import (
+    RANDOM_OCTETS,
+    NewSecret,
+    Wish,
+    create_client,
+    rotate_secret,
+    set_enabled,
+)
+from portvakt.server import keys
+from portvakt.server.act import act
+from portvakt.server.application import KEYS, PEPPER
+from portvakt.server.clock import system_clock
+from portvakt.store import open_store
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+    from portvakt.model.nouns import ClientFacts, Issuer, SigningKey
+    from portvakt.model.values import ClientId, Secret
+    from portvakt.server.clock import Clock
+    from portvakt.server.settings import Settings
+    from portvakt.store import Store
+
+AnswerT = TypeVar("AnswerT")
+
+OWN = IssuerName("portvakt")
+OPERATOR = "operator"
+LONGEST_EMAIL = 254  # RFC 5321 §4.5.3.1.3, without the angle brackets
+DEFAULT_LIFE = Seconds(180 * 86400)
+
+__all__ = ["Administration", "NewSecret", "Refusal"]
+
+
+class Refusal(Exception):
+    """A decision said no. `refused.description` says why, to the one who asked."""
+
+    def __init__(self, refused: Refused) -> None:
+        super().__init__(refused.description)
+        self.refused = refused
+
+
+class Administration:
+    """Clients, secrets, users and keys of an installation. `open` gives one.
+
+    Every method may raise Refusal, and portvakt.store.StoreUnavailable.
+    """
+
+    def __init__(self, store: Store, secret: Secret, *, clock: Clock = system_clock) -> None:
+        self._store = store
+        self._pepper = derive(secret, PEPPER)
+        self._sealing = derive(secret, KEYS)
+        self._clock = clock
+
+    @staticmethod
+    @contextlib.asynccontextmanager
+    async def open(settings: Settings) -> AsyncIterator[Administration]:
+        """Open the installation's database for the time of a `with`."""
+        store = await open_store(settings.database)
+        try:
+            yield Administration(store, settings.secret)
+        finally:
+            await store.close()
+
+    async def create_operator(self, email: str) -> User:
+        """Make a user of the installation's own issuer who may do everything."""
+        return await self.ensure_user(OWN, email, roles=frozenset({OPERATOR}))
+
+    async def ensure_user(
+        self, issuer: IssuerName, email: str, *, roles: frozenset[str] = frozenset(), user_id: UserId | None = None
+    ) -> User:
+        """Return the issuer's user with that address, made if there is none. Roles are set only when made."""
+        if not _is_email(email):
+            raise Refusal(Refused(INVALID_REQUEST, "An email address is NAME@HOST."))
+        user = User(
+            id=user_id or UserId(mint_id("user_", os.urandom(32))),
+            issuer=issuer,
+            email=email,
+            roles=roles,
+            created_at=self._clock(),
+        )
+        found = await self._store.user_by_email(issuer, email)
+        if found is None and isinstance(await self._store.apply([AddUser(user)]), Applied):
+            return user
+        found = found or await self._store.user_by_email(issuer, email)
+        if found is None:
+            raise Refusal(Refused(INVALID_REQUEST, "There is a user with that id already."))
+        return found
+
+    async def create_client(
+        self,
+        issuer: Issuer,
+        *,
+        name: str,
+        owner_email: str | None = None,
+        description: str = "",
+        scopes: Sequence[str] = (),
+        default_scopes: Sequence[str] = (),
+        authentication: ClientAuthentication = ClientAuthentication.ANY_SECRET,
+        expires_in: Seconds | None = DEFAULT_LIFE,
+    ) -> NewSecret:
+        """Make a client. `owner_email` None: the operator. The owner gets a user at the issuer if there is none."""
+        wish = Wish(
+            name=name,
+            description=description,
+            authentication=authentication,
+            scopes=tuple(scopes),
+            default_scopes=tuple(default_scopes),
+            expires_in=expires_in,
+        )
+        owner = await self._owner(issuer.name, owner_email)
+        random = os.urandom(RANDOM_OCTETS)
+
+        async def load() -> User:
+            return owner
+
+        def decide(owner: User) -> Granted[NewSecret] | Refused:
+            return create_client(issuer, wish, owner, pepper=self._pepper, random=random, now=self._clock())
+
+        return _granted(await act(self._store, load, decide))
+
+    async def rotate_secret(
+        self, issuer: Issuer, client_id: ClientId, *, grace: Seconds, expires_in: Seconds | None = DEFAULT_LIFE
+    ) -> NewSecret:
+        """Give a client a new secret; the older ones end within `grace` seconds."""
+        random = os.urandom(RANDOM_OCTETS)
+
+        def decide(facts: ClientFacts) -> Granted[NewSecret] | Refused:
+            return rotate_secret(
+                facts, grace=grace, expires_in=expires_in, pepper=self._pepper, random=random, now=self._clock()
+            )
+
+        return _granted(await act(self._store, self._load(issuer, client_id), decide))
+
+    async def set_enabled(self, issuer: Issuer, client_id: ClientId, enabled: bool) -> ClientFacts:
+        """Enable or disable a client."""
+
+        def decide(facts: ClientFacts) -> Granted[ClientFacts] | Refused:
+            return set_enabled(facts, enabled=enabled, now=self._clock())
+
+        return _granted(await act(self._store, self._load(issuer, client_id), decide))
+
+    async def client(self, issuer: Issuer, client_id: ClientId) -> ClientFacts | None:
+        """Return a client, or None if there is none."""
+        return await self._store.client_facts(issuer.name, client_id)
+
+    async def clients(self, issuer: Issuer, *, after: ClientId | None = None, limit: int = 100) -> list[ClientFacts]:
+        """Return a page of clients by id."""
+        return await self._store.clients(issuer.name, after, limit)
+
+    async def keys(self, issuer: Issuer) -> tuple[SigningKey, ...]:
+        """Return the issuer's keys, oldest first; its first is made now if it has none."""
+        await keys.ensure_key(self._store, issuer, key=self._sealing, clock=self._clock)
+        return await self._store.signing_keys(issuer.name)
+
+    async def rotate_keys(self, issuer: Issuer) -> tuple[SigningKey, ...]:
+        """Publish a successor of the newest key; it signs once every key set cached before has run out."""
+        rotated = await keys.rotate(self._store, issuer, key=self._sealing, clock=self._clock)
+        if isinstance(rotated, Refused):
+            raise Refusal(rotated)
+        return rotated
+
+    def _load(self, issuer: Issuer, client_id: ClientId) -> Callable[[], Awaitable[ClientFacts]]:
+        async def load() -> ClientFacts:
+            facts = await self._store.client_facts(issuer.name, client_id)
+            if facts is None:
+                raise Refusal(Refused("not_found", "There is no such client.", 404))
+            return facts
+
+        return load
+
+    async def _owner(self, issuer: IssuerName, email: str | None) -> User:
+        if email is None:
+            operators = await self._store.users(OWN, None, 1)
+            if not operators:
+                raise Refusal(Refused(INVALID_REQUEST, "There is no operator yet: run portvakt init."))
+            email = operators[0].email
+        return await self.ensure_user(issuer, email)
+
+
+def _granted(decision: Granted[AnswerT] | Refused) -> AnswerT:
+    if isinstance(decision, Refused):
+        raise Refusal(decision)
+    return decision.answer
+
+
+def _is_email(text: str) -> bool:
+    name, _, host = text.rpartition("@")
+    plain = text.isprintable() and not set(text) & set(' "<>()')
+    return bool(name and host) and plain and len(text) <= LONGEST_EMAIL

@@ -1,0 +1,316 @@
+"""The whole server as one ASGI application: which issuer a request is for, and what answers it.
+
+Routes are exact paths under exact hosts, in one table that is made at the start. Nothing is derived from a
+request but the key into that table.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from portvakt.jose.sealing import derive
+from portvakt.model.message import Reply
+from portvakt.protocol.govern.keys import published_keys
+from portvakt.server import http
+from portvakt.server.act import Contended
+from portvakt.server.call import Call, Disconnected, plain_reply
+from portvakt.server.clock import system_clock
+from portvakt.server.copy import Copy
+from portvakt.server.documents import DISCOVERY, KEY_SET_PATH, METADATA, key_set, metadata
+from portvakt.server.keys import ensure_key
+from portvakt.server.log import Log
+from portvakt.server.quota import Windows
+from portvakt.server.token_endpoint import TokenEndpoint
+from portvakt.server.uses import WRITE_EVERY, Uses
+from portvakt.store import StoreUnavailable, open_store
+from portvakt.wire.issuer_url import well_known
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from ipaddress import IPv4Network, IPv6Network
+
+    from portvakt.model.nouns import Issuer
+    from portvakt.model.values import Secret
+    from portvakt.server.call import Handler, Receive, Scope, Send
+    from portvakt.server.clock import Clock
+    from portvakt.server.settings import Settings
+    from portvakt.store import Store
+
+    ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+ANY_HOST = ""
+PEPPER = b"portvakt/pepper"
+KEYS = b"portvakt/keys"
+_UNAVAILABLE = Reply(
+    503,
+    (("content-type", "application/json"), ("cache-control", "no-store"), ("retry-after", "1")),
+    b'{"error":"server_error","error_description":"The server could not answer. Try again."}',
+)
+
+
+class Application:
+    """Serves `issuers` from `store`. `start` before the first request, `stop` after the last.
+
+    `mounts` are further ASGI applications by URL, each answering that exact path (a sandbox's APIs).
+    """
+
+    def __init__(
+        self,
+        *,
+        issuers: Sequence[Issuer],
+        store: Store,
+        secret: Secret,
+        clock: Clock,
+        log: Log,
+        trusted_proxies: Sequence[IPv4Network | IPv6Network] = (),
+    ) -> None:
+        self.issuers = tuple(issuers)
+        self.clock = clock
+        self.windows = Windows()
+        self.draining = False
+        self._store = store
+        self._log = log
+        self._trusted = tuple(trusted_proxies)
+        self._sealing = derive(secret, KEYS)
+        self._pepper = derive(secret, PEPPER)
+        self._failures = Windows()
+        self._uses = Uses()
+        self._writer: asyncio.Task[None] | None = None
+        self._watch = store.watch()
+        self.copy = Copy(store, self._watch, key=self._sealing)
+        self._routes: dict[str, dict[bytes, Handler]] = {ANY_HOST: {b"/livez": self._livez, b"/readyz": self._readyz}}
+        for issuer in self.issuers:
+            self._route_issuer(issuer)
+
+    async def start(self) -> None:
+        """Make the keys that issuers lack, load those that sign, and begin to write last uses.
+
+        Raises:
+            StoreUnavailable: the database does not answer.
+            portvakt.jose.sealing.UnsealFailed: the installation's secret is not the one the keys were sealed with.
+        """
+        for issuer in self.issuers:
+            await ensure_key(self._store, issuer, key=self._sealing, clock=self.clock)
+            await self.copy.load_signer(issuer, self.clock())
+        self._writer = asyncio.create_task(self._write_uses())
+
+    async def stop(self) -> None:
+        """Write what is still in memory."""
+        if self._writer is not None:
+            self._writer.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._writer
+        try:
+            await self._uses.write(self._store)
+        except StoreUnavailable as error:
+            self._log.failure("last_use_lost", error)
+
+    def drain(self) -> None:
+        """Say from now on that no new work should come here."""
+        self.draining = True
+
+    def mount(self, urls: Mapping[str, ASGIApp]) -> None:
+        """Let each ASGI application answer the exact path of its URL.
+
+        Raises:
+            ValueError: that path answers already.
+        """
+        for url, app in urls.items():
+            self._route(url, _Mounted(app))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request. An exception becomes a 503; its cause goes to the log."""
+        call = Call(scope, self._trusted)
+        handler = self._find(scope)
+        try:
+            await handler(call, receive, send)
+        except Disconnected:
+            call.status = 499  # the log's word for it; nothing is sent
+        except (StoreUnavailable, Contended) as error:
+            self._log.failure("unavailable", error, request_id=call.reference)
+            await self._fault(call, handler, send)
+        except Exception as error:  # noqa: BLE001 - whatever it was, it is our fault and the caller may try again
+            self._log.failure("request_failed", error, request_id=call.reference)
+            await self._fault(call, handler, send)
+        call.note(self._log)
+
+    async def _fault(self, call: Call, handler: Handler, send: Send) -> None:
+        if call.status:
+            raise RuntimeError("a reply had begun") from None
+        await call.reply(handler.fault() if isinstance(handler, TokenEndpoint) else _UNAVAILABLE, send)
+
+    def _find(self, scope: Scope) -> Handler:
+        path = scope["raw_path"]
+        found = self._routes[ANY_HOST].get(path)
+        if found is not None:
+            return found
+        host = next((value for name, value in scope["headers"] if name == b"host"), b"")
+        routes = self._routes.get(_host_of(host.decode("latin-1")))
+        if routes is None:
+            return _wrong_host
+        return routes.get(path, _not_found)
+
+    def _route_issuer(self, issuer: Issuer) -> None:
+        endpoint = TokenEndpoint(
+            issuer,
+            copy=self.copy,
+            windows=self.windows,
+            failures=self._failures,
+            uses=self._uses,
+            pepper=self._pepper,
+            clock=self.clock,
+        )
+        for path in issuer.provider.token_paths:
+            self._route(issuer.url + path, endpoint)
+        for name in (METADATA, DISCOVERY):
+            document = metadata(issuer, discovery=name == DISCOVERY)
+
+            async def read(document: Reply = document) -> Reply:
+                return document
+
+            for url in {well_known(issuer.url, name), f"{issuer.url}/.well-known/{name}"}:
+                self._route(url, _Document(read))
+
+        async def read_keys() -> Reply:
+            return key_set(published_keys(await self.copy.keys(issuer.name), self.clock()))
+
+        self._route(issuer.url + KEY_SET_PATH, _Document(read_keys))
+
+    def _route(self, url: str, handler: Handler) -> None:
+        parts = urlsplit(url)
+        routes = self._routes.setdefault(_host_of(parts.netloc), {})
+        path = parts.path.encode("ascii")
+        if path in routes or path in self._routes[ANY_HOST]:
+            raise ValueError(f"two things would answer at {url}")
+        routes[path] = handler
+
+    async def _livez(self, call: Call, _receive: Receive, send: Send) -> None:
+        await call.reply(_health(200, alive=True), send)
+
+    async def _readyz(self, call: Call, _receive: Receive, send: Send) -> None:
+        ready = not self.draining
+        if ready:
+            try:
+                await self._store.check()
+            except StoreUnavailable as error:
+                self._log.failure("not_ready", error)
+                ready = False
+        await call.reply(_health(200 if ready else 503, ready=ready), send)
+
+    async def _write_uses(self) -> None:
+        while True:
+            await asyncio.sleep(WRITE_EVERY)
+            try:
+                await self._uses.write(self._store)
+            except StoreUnavailable as error:
+                self._log.failure("last_use_not_written", error)
+
+
+def run(settings: Settings, *, on_ready: Callable[[str], None] | None = None) -> int:
+    """Serve an installation until a signal asks to stop; return the exit code.
+
+    `on_ready` gets the base URL once requests are answered.
+
+    Raises:
+        portvakt.server.http.CannotListen: the address is taken.
+        StoreUnavailable: the database does not answer, or is behind this version's schema.
+        portvakt.jose.sealing.UnsealFailed: the secret is not the one that the keys were sealed with.
+    """
+    log = Log()
+    opened: list[tuple[Store, Application]] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await opened[0][1](scope, receive, send)
+
+    async def start() -> None:
+        store = await open_store(settings.database)
+        application = Application(
+            issuers=settings.every_issuer,
+            store=store,
+            secret=settings.secret,
+            clock=system_clock,
+            log=log,
+            trusted_proxies=settings.trusted_proxies,
+        )
+        opened.append((store, application))
+        await application.start()
+
+    async def end() -> None:
+        for store, application in opened:
+            await application.stop()
+            await store.close()
+
+    def drain() -> None:
+        opened[0][1].drain()
+
+    return http.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log=log,
+        start=start,
+        end=end,
+        on_ready=on_ready,
+        on_draining=drain,
+    )
+
+
+class _Document:
+    """Something that an issuer publishes, for GET and HEAD, with its ETag."""
+
+    def __init__(self, read: Callable[[], Awaitable[Reply]]) -> None:
+        self._read = read
+
+    async def __call__(self, call: Call, _receive: Receive, send: Send) -> None:
+        scope = call.scope
+        if scope["method"] not in ("GET", "HEAD"):
+            await call.reply(plain_reply(405, "This document is read with GET.", ("allow", "GET, HEAD")), send)
+            return
+        reply = await self._read()
+        etag = dict(reply.headers)["etag"].encode()
+        if any(name == b"if-none-match" and etag in value for name, value in scope["headers"]):
+            reply = Reply(304, tuple(header for header in reply.headers if header[0] != "content-type"), b"")
+        await call.reply(reply, send)
+
+
+class _Mounted:
+    """Another ASGI application; what it sends goes out as it is, and its status into the log."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, call: Call, receive: Receive, send: Send) -> None:
+        async def observed(message: Scope) -> None:
+            if message["type"] == "http.response.start":
+                call.status = message["status"]
+            await send(message)
+
+        await self._app(call.scope, receive, observed)
+
+
+async def _not_found(call: Call, _receive: Receive, send: Send) -> None:
+    await call.reply(plain_reply(404, "Nothing answers at this path."), send)
+
+
+async def _wrong_host(call: Call, _receive: Receive, send: Send) -> None:
+    text = (
+        "No issuer of this server has the host that the request names. A proxy in front must pass the Host header on."
+    )
+    await call.reply(plain_reply(421, text), send)  # RFC 9110 §15.5.20
+
+
+def _health(status: int, **members: bool) -> Reply:
+    name, value = next(iter(members.items()))
+    body = f'{{"{name}":{"true" if value else "false"}}}'.encode("ascii")
+    return Reply(status, (("content-type", "application/json"), ("cache-control", "no-store")), body)
+
+
+def _host_of(authority: str) -> str:
+    """Return the key of a host: lower case, without its port; all loopback names are one."""
+    host = authority.lower()
+    host = host[1 : host.find("]")] if host.startswith("[") else host.partition(":")[0]
+    return "127.0.0.1" if host in LOOPBACK else host

@@ -1,0 +1,59 @@
+"""What an issuer publishes about itself: metadata (RFC 8414) and its key set (RFC 7517)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+from portvakt.model.message import Reply
+from portvakt.protocol.answer.token import GRANTS
+from portvakt.protocol.govern.keys import KEY_SET_MAX_AGE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from portvakt.model.nouns import Issuer, SigningKey
+
+KEY_SET_PATH = "/.well-known/jwks.json"
+METADATA = "oauth-authorization-server"
+DISCOVERY = "openid-configuration"
+
+
+def metadata(issuer: Issuer, *, discovery: bool = False) -> Reply:
+    """Return the issuer's metadata document (RFC 8414 §2): what it is built to do, and nothing else.
+
+    `discovery` adds the two members without which clients of OpenID Connect stop (RFC 8414 §5 allows it).
+    """
+    provider = issuer.provider
+    document: dict[str, object] = {
+        "issuer": issuer.url,
+        "token_endpoint": issuer.url + provider.token_paths[0],
+        "jwks_uri": issuer.url + KEY_SET_PATH,
+        "grant_types_supported": [grant for grant in provider.grants if grant in GRANTS],
+        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+    }
+    if provider.scopes:
+        document["scopes_supported"] = list(provider.scopes)
+    if discovery:
+        document["subject_types_supported"] = ["public"]
+        document["id_token_signing_alg_values_supported"] = [issuer.algorithm.value]
+    return _published(document, "application/json")
+
+
+def key_set(keys: Sequence[SigningKey]) -> Reply:
+    """Return the key set of the keys that are published: public halves only, oldest first."""
+    return _published({"keys": [json.loads(key.public_jwk) for key in keys]}, "application/jwk-set+json")
+
+
+def _published(document: dict[str, object], media_type: str) -> Reply:
+    body = json.dumps(document, separators=(",", ":")).encode("ascii")
+    etag = '"' + hashlib.sha256(body).hexdigest()[:32] + '"'
+    headers = (
+        ("content-type", media_type),
+        ("cache-control", f"public, max-age={KEY_SET_MAX_AGE}"),
+        ("etag", etag),
+        ("access-control-allow-origin", "*"),
+        ("x-content-type-options", "nosniff"),
+    )
+    return Reply(200, headers, body)

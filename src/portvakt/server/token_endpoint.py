@@ -1,0 +1,157 @@
+"""The token endpoint of one issuer: the hot path, from bytes to bytes without waiting where the facts are at hand."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from portvakt.model.decision import SERVER_ERROR, Granted, Refused
+from portvakt.model.provider import Quota
+from portvakt.model.values import ClientId, Seconds
+from portvakt.protocol.answer.token import Authenticated, authenticate, issue, refuse_grant_type
+from portvakt.providers.speak import refuse_exceeded, speak
+from portvakt.server.call import plain_reply, read_body
+from portvakt.wire.address import bucket_address
+from portvakt.wire.errors import WireError
+from portvakt.wire.token_request import TOKEN_BODY_LIMIT, body_too_long, read_token_head, read_token_request
+
+if TYPE_CHECKING:
+    from portvakt.model.decision import Exceeded, Tokens
+    from portvakt.model.message import Reply, TokenRequest
+    from portvakt.model.nouns import ClientFacts, Issuer
+    from portvakt.model.values import Instant
+    from portvakt.server.call import Call, Receive, Send
+    from portvakt.server.clock import Clock
+    from portvakt.server.copy import Copy
+    from portvakt.server.quota import Windows
+    from portvakt.server.uses import Uses
+
+FAILURES = Quota(60, Seconds(60))
+"""Failed authentications of one client from one address; then 429, for failures only."""
+
+FAILURES_OF_ADDRESS = Quota(1000, Seconds(60))
+"""Failed authentications of all clients from one address: who guesses ids makes no end of store reads."""
+
+NAMED_CHARACTERS = 100
+JTI_OCTETS = 16
+
+
+class TokenEndpoint:
+    """Answers token requests to `issuer`.
+
+    `windows` counts what authenticated clients ask for, `failures` what strangers do: who fails in a client's
+    name fills a bucket of that name and address, never the client's quota. The right secret is not refused for
+    others' failures.
+    """
+
+    def __init__(
+        self,
+        issuer: Issuer,
+        *,
+        copy: Copy,
+        windows: Windows,
+        failures: Windows,
+        uses: Uses,
+        pepper: bytes,
+        clock: Clock,
+    ) -> None:
+        self._issuer = issuer
+        self._copy = copy
+        self._windows = windows
+        self._failures = failures
+        self._uses = uses
+        self._pepper = pepper
+        self._clock = clock
+
+    async def __call__(self, call: Call, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        scope = call.scope
+        call.issuer = self._issuer.name
+        if scope["method"] != "POST":  # RFC 6749 §3.2: "The client MUST use the HTTP POST method"
+            await call.reply(plain_reply(405, "The token endpoint answers POST.", ("allow", "POST")), send)
+            return
+        said = await self._say(call, receive)
+        if isinstance(said, Refused):
+            call.refused = said
+        await call.reply(self.speak(said), send)
+
+    def speak(self, said: Granted[Tokens] | Refused) -> Reply:
+        """Return the issuer's reply."""
+        return speak(self._issuer.provider, said, realm=self._issuer.url)
+
+    def fault(self) -> Reply:
+        """Return the reply to a request that met a fault of ours: 503, so that the caller tries again."""
+        return self.speak(Refused(SERVER_ERROR, "The server could not answer. Try again.", 503))
+
+    async def _say(self, call: Call, receive: Receive) -> Granted[Tokens] | Refused:
+        scope = call.scope
+        issuer = self._issuer
+        provider = issuer.provider
+        headers = scope["headers"]
+        query = scope["query_string"]
+        try:
+            if not any(name == b"content-length" for name, _ in headers):
+                read_token_head(provider, headers, query)  # what cannot be right is not waited for
+            body = await read_body(receive, TOKEN_BODY_LIMIT)
+            if body is None:
+                raise body_too_long()
+            request = read_token_request(provider, headers, query, body)
+        except WireError as error:
+            return Refused(error.code, error.description, error.status, reason=error.description)
+        refused = refuse_grant_type(provider, request)
+        if refused is not None:
+            return refused
+        now = self._clock()
+        held = self._copy.client(issuer.name, ClientId(request.client_id or ""))
+        outcome = self._authenticate(request, held, now)
+        if isinstance(outcome, Refused):
+            outcome = await self._look_again(request, call.address, now)
+            if isinstance(outcome, Refused):
+                return outcome
+        return await self._grant(call, request, outcome, now)
+
+    async def _grant(
+        self, call: Call, request: TokenRequest, authenticated: Authenticated, now: Instant
+    ) -> Granted[Tokens] | Refused:
+        issuer = self._issuer
+        client = authenticated.facts.client
+        call.client_id = client.id
+        if issuer.token_quota is not None:
+            exceeded = self._windows.take((issuer.name, client.id), issuer.token_quota, now)
+            if exceeded is not None:
+                return refuse_exceeded(issuer.provider, exceeded)
+        self._uses.note(issuer.name, client.id, authenticated.secret.id, now)
+        signer = self._copy.signer(issuer, now) or await self._copy.load_signer(issuer, now)
+        jti = os.urandom(JTI_OCTETS).hex()
+        return issue(issuer, request, authenticated, signer=signer, jti=jti, now=now)
+
+    def _authenticate(self, request: TokenRequest, facts: ClientFacts | None, now: Instant) -> Authenticated | Refused:
+        return authenticate(self._issuer.provider, request, facts, pepper=self._pepper, now=now)
+
+    async def _look_again(self, request: TokenRequest, address: str, now: Instant) -> Authenticated | Refused:
+        """Ask the store before refusing: a client or secret made a moment ago works at once.
+
+        Who has failed too often is told so without asking it.
+        """
+        exceeded = self._failed_too_often(request, address, now)
+        if exceeded is not None:
+            return refuse_exceeded(self._issuer.provider, exceeded)
+        facts = await self._copy.load_client(self._issuer.name, ClientId(request.client_id or ""))
+        outcome = self._authenticate(request, facts, now)
+        if isinstance(outcome, Refused):
+            for key, quota in self._failure_buckets(request, address):
+                self._failures.take(key, quota, now)
+        return outcome
+
+    def _failed_too_often(self, request: TokenRequest, address: str, now: Instant) -> Exceeded | None:
+        for key, quota in self._failure_buckets(request, address):
+            exceeded = self._failures.exceeded(key, quota, now)
+            if exceeded is not None:
+                return exceeded
+        return None
+
+    def _failure_buckets(self, request: TokenRequest, address: str) -> tuple[tuple[tuple[str, ...], Quota], ...]:
+        bucket = bucket_address(address)
+        named = (request.client_id or "")[:NAMED_CHARACTERS]
+        name = self._issuer.name
+        return ((name, bucket, named), FAILURES), ((name, bucket), FAILURES_OF_ADDRESS)
