@@ -3,38 +3,37 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 from urllib.parse import unquote
 
 from portvakt.store.sqlite import Sqlite
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine, Executable
-    from sqlalchemy.ext.asyncio import AsyncEngine
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from sqlalchemy import Connection
 
     from portvakt.store.watch import Watch
 
+ResultT = TypeVar("ResultT")
+
 
 class Database(Protocol):
-    """What `Store` needs to know of a kind of database; see `Sqlite` and `Postgresql`."""
+    """What `Store` needs of a kind of database. Contracts stand at `Sqlite` and `Postgresql`.
+
+    Work is a plain function of a connection, written once for both; they differ in how it is run.
+    """
 
     @property
     def dialect(self) -> str: ...  # noqa: D102
-    @property
-    def announcement(self) -> Executable | None: ...  # noqa: D102
-    @property
-    def reader(self) -> AsyncEngine: ...  # noqa: D102
-    @property
-    def writer(self) -> AsyncEngine: ...  # noqa: D102
-
-    async def be_ready(self) -> None: ...  # noqa: D102
+    async def read(self, work: Callable[[Connection], ResultT]) -> ResultT: ...  # noqa: D102
+    async def write(self, work: Callable[[Connection], ResultT]) -> ResultT: ...  # noqa: D102
     async def check(self) -> None: ...  # noqa: D102
-    async def refused_as_read_only(self) -> None: ...  # noqa: D102
     def watch(self) -> Watch: ...  # noqa: D102
     async def close(self) -> None: ...  # noqa: D102
     def create(self) -> None: ...  # noqa: D102
-    def migration_engine(self) -> Engine: ...  # noqa: D102
-    def lock_for_migration(self, connection: Connection) -> None: ...  # noqa: D102
+    def migrating(self) -> AbstractContextManager[Connection]: ...  # noqa: D102
 
 
 def database_at(url: str) -> Database:

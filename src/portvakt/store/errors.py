@@ -41,8 +41,7 @@ def said(error: BaseException) -> str:
     """What an error says, in one line without a value that was sent."""
     cause: BaseException = error
     if isinstance(error, DBAPIError) and error.orig is not None:
-        # SQLAlchemy's asyncio layer wraps the driver's own error once more.
-        cause = error.orig.__cause__ if is_driver(error.orig.__cause__) else error.orig
+        cause = error.orig
     elif isinstance(error, SQLAlchemyError):
         return type(error).__name__  # its text may hold a statement
     if isinstance(cause, TimeoutError):
@@ -61,14 +60,9 @@ def said(error: BaseException) -> str:
 def sqlstate(error: BaseException | None) -> str | None:
     """PostgreSQL's five characters for an error; None where it gave none."""
     if isinstance(error, DBAPIError):
-        return sqlstate(error.orig) or sqlstate(error.orig.__cause__ if error.orig else None)
+        return sqlstate(error.orig)
     found = getattr(error, "sqlstate", None)
     return found if isinstance(found, str) else None
-
-
-def is_driver(error: BaseException | None) -> bool:
-    """Whether an error was raised by one of the two drivers."""
-    return isinstance(error, sqlite3.Error) or (error is not None and is_psycopg(error))
 
 
 def is_psycopg(error: BaseException) -> bool:

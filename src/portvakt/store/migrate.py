@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import inspect, select, table
-from sqlalchemy import column as named
+from sqlalchemy import Column, MetaData, String, Table, inspect, select
 
 from portvakt.store.address import database_at
 from portvakt.store.errors import our_fault
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
     from sqlalchemy import Connection
 
-VERSION = select(named("version_num")).select_from(table("alembic_version"))
+VERSIONS = Table("alembic_version", MetaData(), Column("version_num", String))  # Alembic's own table
 
 
 def upgrade(url: str) -> None:
@@ -28,10 +27,8 @@ def upgrade(url: str) -> None:
     database = database_at(url)
     with our_fault("migrate the database"):
         database.create()
-        engine = database.migration_engine()
-        with engine.connect() as connection, connection.begin():
-            database.lock_for_migration(connection)
-            if not _is_current(connection):
+        with database.migrating() as connection:
+            if not is_current(connection):
                 _run(connection)
 
 
@@ -41,14 +38,15 @@ def current(url: str) -> bool:
     Makes nothing. Blocks: not for an event loop. Raises: ValueError for a URL that is none, StoreUnavailable,
     also if there is no such database.
     """
-    with our_fault("read the database's version"), database_at(url).migration_engine().connect() as connection:
-        return _is_current(connection)
+    with our_fault("read the database's version"), database_at(url).migrating() as connection:
+        return is_current(connection)
 
 
-def _is_current(connection: Connection) -> bool:
-    if not inspect(connection).has_table("alembic_version"):
+def is_current(connection: Connection) -> bool:
+    """As `current`, on a connection."""
+    if not inspect(connection).has_table(VERSIONS.name):
         return False
-    version = connection.execute(VERSION).scalar()
+    version = connection.execute(select(VERSIONS.c.version_num)).scalar()
     return version is not None and version >= HEAD
 
 

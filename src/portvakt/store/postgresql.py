@@ -3,64 +3,63 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final
+import contextlib
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import create_engine, text
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from portvakt.store.errors import StoreUnavailable
-from portvakt.store.statements import CHANNEL, NOTIFY
+from portvakt.store.errors import StoreUnavailable, sqlstate
+from portvakt.store.statements import CHANNEL
 from portvakt.store.watch import PostgresqlWatch
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine, Executable
+    from collections.abc import Callable, Iterator
+
+    from sqlalchemy import Connection
 
 POOL_SIZE = 8
 ACQUIRE_WITHIN = 1.0
 CONNECT_WITHIN = 1.0
 SESSION = "-c statement_timeout=2000 -c idle_in_transaction_session_timeout=5000"
 MIGRATION_SESSION = "-c lock_timeout=30000"
-MIGRATION_LOCK = 0x706F727476616B74  # "portvakt"
+MIGRATION_LOCK = int.from_bytes(b"portvakt")
+READ_ONLY = "25006"
+
+ResultT = TypeVar("ResultT")
 
 
 class Postgresql:
-    """A database on a server. The password stays in the closures that connect: no engine or URL holds it."""
+    """A database on a server. The password stays in what connects: no engine, URL or `repr` holds it."""
 
     dialect: Final = "postgresql"
-    announcement: Executable | None = NOTIFY
 
     def __init__(self, url: str) -> None:
         try:
-            # What is given in the URL stands after ours, so it wins.
             given = conninfo_to_dict(url)
         except psycopg.Error:
             raise ValueError("not a PostgreSQL URL: postgresql://USER:PASSWORD@HOST:PORT/DATABASE") from None
-        self._options = str(given.pop("options", ""))
+        self._options = str(given.pop("options", ""))  # after ours, so that it wins
         self._parameters: dict[str, Any] = {"application_name": "portvakt", **given, "client_encoding": "UTF8"}
-        self.writer = create_async_engine(
-            "postgresql+psycopg://",
-            async_creator=self._connect,
-            hide_parameters=True,
-            pool_size=POOL_SIZE,
-            max_overflow=0,
-            pool_timeout=ACQUIRE_WITHIN,
-            pool_pre_ping=True,
-        )
+        self._writer = self._engine(POOL_SIZE)
         # A read is one statement: no BEGIN and no ROLLBACK around it.
-        self.reader = self.writer.execution_options(isolation_level="AUTOCOMMIT")
+        self._reader = self._writer.execution_options(isolation_level="AUTOCOMMIT")
         # Readiness must be told also while the pool is exhausted.
-        self._checker = create_async_engine(
+        self._checker = self._engine(1).execution_options(isolation_level="AUTOCOMMIT")
+
+    def _engine(self, connections: int) -> AsyncEngine:
+        return create_async_engine(
             "postgresql+psycopg://",
             async_creator=self._connect,
             hide_parameters=True,
-            pool_size=1,
+            pool_size=connections,
             max_overflow=0,
             pool_timeout=ACQUIRE_WITHIN,
             pool_pre_ping=True,
-            isolation_level="AUTOCOMMIT",
         )
 
     async def _connect(self, *, autocommit: bool = False) -> psycopg.AsyncConnection:
@@ -70,8 +69,20 @@ class Postgresql:
                 **self._parameters, options=f"{SESSION} {self._options}", autocommit=autocommit
             )
 
-    async def be_ready(self) -> None:
-        """Nothing to do: the pool tries a connection before it gives it."""
+    async def read(self, work: Callable[[Connection], ResultT]) -> ResultT:
+        """Do some reading. Each statement sees the database as of its own moment."""
+        async with self._reader.connect() as connection:
+            return await connection.run_sync(work)
+
+    async def write(self, work: Callable[[Connection], ResultT]) -> ResultT:
+        """Do some work in one transaction: committed when it returns, rolled back when it raises."""
+        try:
+            async with self._writer.begin() as connection:
+                return await connection.run_sync(work)
+        except DBAPIError as error:
+            if sqlstate(error) == READ_ONLY:
+                await self._writer.dispose()  # the writer may be another server by now
+            raise
 
     async def check(self) -> None:
         """Raises: StoreUnavailable unless the server answers and takes writes."""
@@ -79,36 +90,33 @@ class Postgresql:
             answer = await connection.execute(
                 text("SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean")
             )
-            if answer.scalar_one():
-                await self._checker.dispose()
-                raise StoreUnavailable("the PostgreSQL server is read-only")
-
-    async def refused_as_read_only(self) -> None:
-        """Forget the connections, since the writer may be another server by now."""
-        await self.writer.dispose()
+            read_only = answer.scalar_one()
+        if read_only:
+            await self._checker.dispose()
+            raise StoreUnavailable("the PostgreSQL server is read-only")
 
     def watch(self) -> PostgresqlWatch:
         """A watch on this server, with a connection of its own."""
         return PostgresqlWatch(lambda: self._connect(autocommit=True), CHANNEL)
 
     async def close(self) -> None:
-        """Close every connection."""
-        await self.writer.dispose()
+        """Close every connection that is not in use."""
+        await self._writer.dispose()
         await self._checker.dispose()
 
     def create(self) -> None:
         """Nothing to do: a database is made by whoever runs the server."""
 
-    def migration_engine(self) -> Engine:
-        """An engine without asyncio, for one migration."""
+    @contextlib.contextmanager
+    def migrating(self) -> Iterator[Connection]:
+        """A connection in a transaction that only one migrator can be in; nothing of asyncio."""
 
         def connect() -> psycopg.Connection:
             return psycopg.connect(
                 **{"connect_timeout": 5, **self._parameters}, options=f"{MIGRATION_SESSION} {self._options}"
             )
 
-        return create_engine("postgresql+psycopg://", creator=connect, hide_parameters=True, poolclass=NullPool)
-
-    def lock_for_migration(self, connection: Connection) -> None:
-        """Wait until no other migrator is at work; the lock goes with the transaction."""
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
+        engine = create_engine("postgresql+psycopg://", creator=connect, hide_parameters=True, poolclass=NullPool)
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
+            yield connection

@@ -15,10 +15,13 @@ from portvakt.store.schema import CLIENT_SECRETS, CLIENTS, USERS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from sqlalchemy import Row
+    from sqlalchemy import Table
 
 Fields = dict[str, Any]
 IdT = TypeVar("IdT", bound=str)
+
+FACTS: Mapping[str, Table] = {"client": CLIENTS, "owner": USERS, "secret": CLIENT_SECRETS}
+"""The parts of a row of client, owner and secret side by side: what each column's name begins with, and its table."""
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
 _MOMENTS = range(-(2**63), 2**63)  # BIGINT
@@ -134,7 +137,7 @@ def row_of_key(key: SigningKey) -> Fields:
     }
 
 
-def user_from(row: Mapping[str, Any]) -> User:
+def user_from(row: Mapping[Any, Any]) -> User:
     """The user in a row."""
     return User(
         id=UserId(row["id"]),
@@ -146,7 +149,7 @@ def user_from(row: Mapping[str, Any]) -> User:
     )
 
 
-def client_from(row: Mapping[str, Any]) -> Client:
+def client_from(row: Mapping[Any, Any]) -> Client:
     """The client in a row."""
     return Client(
         id=ClientId(row["id"]),
@@ -164,7 +167,7 @@ def client_from(row: Mapping[str, Any]) -> Client:
     )
 
 
-def secret_from(row: Mapping[str, Any]) -> ClientSecret:
+def secret_from(row: Mapping[Any, Any]) -> ClientSecret:
     """The secret in a row."""
     return ClientSecret(
         id=SecretId(row["id"]),
@@ -179,7 +182,7 @@ def secret_from(row: Mapping[str, Any]) -> ClientSecret:
     )
 
 
-def key_from(row: Mapping[str, Any]) -> SigningKey:
+def key_from(row: Mapping[Any, Any]) -> SigningKey:
     """The signing key in a row."""
     return SigningKey(
         id=KeyId(row["id"]),
@@ -194,28 +197,24 @@ def key_from(row: Mapping[str, Any]) -> SigningKey:
     )
 
 
-def facts_from(rows: Sequence[Row[Any]]) -> list[ClientFacts]:
-    """The clients in rows of client, owner and secret side by side, in the order of the rows.
+def facts_from(found: Sequence[Mapping[Any, Any]]) -> list[ClientFacts]:
+    """The clients in rows of `statements.FACTS`, in the order of the rows.
 
-    A client stands in one row for each secret, or in one row whose secret is all NULL.
+    A client stands in one row for each of its secrets, or in one row whose secret is all NULL.
     """
-    found: dict[tuple[str, str], tuple[Client, User, list[ClientSecret]]] = {}
-    for row in rows:
-        client, owner, secret = _split(row)
-        _, _, secrets = found.setdefault((client["issuer"], client["id"]), (client_from(client), user_from(owner), []))
+    facts: dict[tuple[str, str], tuple[Client, User, list[ClientSecret]]] = {}
+    for row in found:
+        client, owner, secret = (
+            {column.name: row[f"{part}_{column.name}"] for column in table.columns} for part, table in FACTS.items()
+        )
+        known = (client["issuer"], client["id"])
+        if known not in facts:
+            facts[known] = (client_from(client), user_from(owner), [])
         if secret["id"] is not None:
-            secrets.append(secret_from(secret))
+            facts[known][2].append(secret_from(secret))
     return [
-        ClientFacts(client=client, owner=owner, secrets=tuple(secrets)) for client, owner, secrets in found.values()
+        ClientFacts(client=client, owner=owner, secrets=tuple(secrets)) for client, owner, secrets in facts.values()
     ]
-
-
-def _split(row: Row[Any]) -> tuple[Fields, Fields, Fields]:
-    values = iter(row)
-    client, owner, secret = (
-        {column.name: next(values) for column in table.columns} for table in (CLIENTS, USERS, CLIENT_SECRETS)
-    )
-    return client, owner, secret
 
 
 EnumT = TypeVar("EnumT", ClientAuthentication, Algorithm)

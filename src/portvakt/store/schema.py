@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 HEAD = "0001"
-"""The newest migration. Later ones sort after earlier ones, so a database ahead of this program is told from one behind."""
+"""The newest migration. Later ones sort after earlier ones: so a database ahead is told from one behind."""
 
 METADATA = MetaData()
 

@@ -1,94 +1,118 @@
-"""SQLite: one file, one writer, a few readers.
+"""SQLite: one file, one writing thread, a few reading ones.
 
 WAL, so that readers go on while somebody writes; `synchronous=FULL`, so that a revocation that was answered
 is there after a power cut; `BEGIN IMMEDIATE`, so that what a transaction read cannot change before it writes.
+A whole piece of work crosses to a thread and back once: the write lock is never held across a hop.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import sqlite3
-from typing import TYPE_CHECKING, Any, Final
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import quote
 
-from sqlalchemy import URL, create_engine, event
-from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.pool import QueuePool
 
 from portvakt.store.errors import StoreUnavailable
 from portvakt.store.watch import SqliteWatch, file_identity
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-    from sqlalchemy import Connection, Engine, Executable
-    from sqlalchemy.ext.asyncio import AsyncEngine
-
 READERS = 4
-ACQUIRE_WITHIN = 1.0
 BUSY_FOR = 2.0
 """Seconds that a write waits for its turn, in this process and then among processes."""
 MIGRATION_BUSY_FOR = 30.0
 
+ResultT = TypeVar("ResultT")
+
 
 class Sqlite:
-    """A database file. `reader` and `writer` open it only if it is there; `create` makes it."""
+    """A database file. Everything opens it only if it is there, but `create` makes it."""
 
     dialect: Final = "sqlite"
-    announcement: Executable | None = None  # the file says by itself that it changed
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._identity: tuple[int, int] | None = None
-        self.reader = self._engine(query_only=True, pool_size=READERS, pool_timeout=ACQUIRE_WITHIN)
-        # A pool of one is the queue of the writers.
-        self.writer = self._engine(query_only=False, pool_size=1, pool_timeout=BUSY_FOR)
-        event.listen(self.writer.sync_engine, "begin", _begin_immediate)
+        self._looking = threading.Lock()
+        self._reader = self._engine(READERS, "query_only=ON")
+        self._writer = self._engine(1, "foreign_keys=ON")
+        self._reading = ThreadPoolExecutor(READERS, thread_name_prefix="portvakt-read")
+        self._writing = ThreadPoolExecutor(1, thread_name_prefix="portvakt-write")
 
-    def _engine(self, *, query_only: bool, **pool: Any) -> AsyncEngine:
-        engine = create_async_engine(
-            URL.create("sqlite+aiosqlite", database=self._uri(), query={"mode": "rw", "uri": "true"}),
-            connect_args={"isolation_level": None, "timeout": BUSY_FOR},
+    def _engine(self, connections: int, *pragmas: str, busy_for: float = BUSY_FOR) -> Engine:
+        engine = create_engine(
+            URL.create("sqlite", database=self._uri(), query={"mode": "rw", "uri": "true"}),
+            # None: the driver begins nothing by itself. Threads take connections in turn.
+            connect_args={"isolation_level": None, "timeout": busy_for, "check_same_thread": False},
             hide_parameters=True,
+            poolclass=QueuePool,
+            pool_size=connections,
             max_overflow=0,
-            skip_autocommit_rollback=query_only,
-            isolation_level="AUTOCOMMIT" if query_only else None,
-            **pool,
         )
 
-        def prepare(connection: Any, _record: Any) -> None:
-            cursor = connection.cursor()
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"query_only={int(query_only)}"):
-                cursor.execute(f"PRAGMA {pragma}")
-            cursor.close()
+        def prepare(connection: sqlite3.Connection, _record: Any) -> None:
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", *pragmas):
+                connection.execute(f"PRAGMA {pragma}")
 
-        event.listen(engine.sync_engine, "connect", prepare)
+        event.listen(engine, "connect", prepare)
         return engine
 
     def _uri(self) -> str:
         return "file:" + quote(str(self.path))
 
-    async def be_ready(self) -> None:
-        """Make sure that the path still leads to the file that is open; open a new file that took its place.
+    async def read(self, work: Callable[[Connection], ResultT]) -> ResultT:
+        """Do some reading in a thread. Each statement sees the file as of its own moment."""
 
-        Raises: OSError if there is none. SQLite itself would go on with a file that was deleted.
+        def read() -> ResultT:
+            self._look_at_file()
+            with self._reader.connect() as connection:
+                return work(connection)
+
+        return await asyncio.get_running_loop().run_in_executor(self._reading, read)
+
+    async def write(self, work: Callable[[Connection], ResultT]) -> ResultT:
+        """Do some work in one transaction: committed when it returns, rolled back when it raises."""
+        give_up_at = time.monotonic() + BUSY_FOR
+
+        def write() -> ResultT:
+            self._look_at_file()
+            # Waiting for the thread and waiting for other processes share one deadline.
+            busy_for = max(0, round(1000 * (give_up_at - time.monotonic())))
+            with self._writer.connect() as connection, connection.begin():
+                connection.exec_driver_sql(f"PRAGMA busy_timeout={busy_for}")
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                return work(connection)
+
+        return await asyncio.get_running_loop().run_in_executor(self._writing, write)
+
+    def _look_at_file(self) -> None:
+        """Open a file that took the place of the one that is open. Raises: OSError if there is none.
+
+        SQLite itself would go on with a file that was deleted.
         """
-        identity = file_identity(self.path)
-        if identity != self._identity:
-            await self.reader.dispose()
-            await self.writer.dispose()
-            self._identity = identity
+        with self._looking:
+            identity = file_identity(self.path)
+            if identity != self._identity:
+                self._reader.dispose()
+                self._writer.dispose()
+                self._identity = identity
 
     async def check(self) -> None:
         """Raises: StoreUnavailable unless the file and its folder can be written to, which WAL needs."""
-        await self.be_ready()
         for path in (self.path, self.path.parent):
+            path.stat()
             if not os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
                 raise StoreUnavailable(f"cannot write to {path}")
-
-    async def refused_as_read_only(self) -> None:
-        """Nothing to do: a file that cannot be written to has no other server."""
 
     def watch(self) -> SqliteWatch:
         """A watch on this file."""
@@ -101,35 +125,24 @@ class Sqlite:
         )
 
     async def close(self) -> None:
-        """Close every connection."""
-        await self.reader.dispose()
-        await self.writer.dispose()
+        """Close every connection that is not in use, and let the threads end."""
+        for threads in (self._reading, self._writing):
+            threads.shutdown(wait=False, cancel_futures=True)
+        self._reader.dispose()
+        self._writer.dispose()
 
     def create(self) -> None:
         """Make an empty file that only its owner can read, if there is none."""
         with contextlib.suppress(FileExistsError):
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
-    def migration_engine(self) -> Engine:
-        """An engine without asyncio, for one migration."""
-        engine = create_engine(
-            URL.create("sqlite", database=self._uri(), query={"mode": "rw", "uri": "true"}),
-            connect_args={"isolation_level": None, "timeout": MIGRATION_BUSY_FOR},
-            hide_parameters=True,
-            poolclass=NullPool,
-        )
-
-        def prepare(connection: Any, _record: Any) -> None:
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=FULL")
-
-        event.listen(engine, "connect", prepare)
-        return engine
-
-    def lock_for_migration(self, connection: Connection) -> None:
-        """Begin the transaction in which only one migrator can be."""
-        connection.exec_driver_sql("BEGIN EXCLUSIVE")
-
-
-def _begin_immediate(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    @contextlib.contextmanager
+    def migrating(self) -> Any:
+        """A connection in a transaction that only one migrator can be in; nothing of asyncio."""
+        engine = self._engine(1, busy_for=MIGRATION_BUSY_FOR)
+        try:
+            with engine.connect() as connection, connection.begin():
+                connection.exec_driver_sql("BEGIN EXCLUSIVE")
+                yield connection
+        finally:
+            engine.dispose()

@@ -18,6 +18,7 @@ from portvakt.model.change import (
     SetClientDisabled,
 )
 from portvakt.store.rows import (
+    FACTS,
     checked_end,
     checked_id,
     checked_moment,
@@ -29,17 +30,20 @@ from portvakt.store.rows import (
 from portvakt.store.schema import CLIENT_SECRETS, CLIENTS, REVISION, SIGNING_KEYS, USERS
 
 if TYPE_CHECKING:
-    from sqlalchemy import Executable, FromClause, Select, Table, Update
+    from sqlalchemy import BindParameter, Executable, FromClause, Select, Table, Update
     from sqlalchemy.sql.dml import Insert
 
     from portvakt.model.change import Change
-    from portvakt.model.values import ClientId, IssuerName, UserId
 
 CHANNEL = "portvakt_change"
 
-RAISE_REVISION = REVISION.update().where(REVISION.c.id == 1).values(value=REVISION.c.value + 1)
+_RAISE_REVISION = REVISION.update().where(REVISION.c.id == 1).values(value=REVISION.c.value + 1)
 
-NOTIFY = text("SELECT pg_notify(:channel, '')").bindparams(channel=CHANNEL)
+AFTER_CHANGES: dict[str, tuple[Executable, ...]] = {
+    "sqlite": (_RAISE_REVISION,),  # the file says by itself that it changed
+    "postgresql": (_RAISE_REVISION, text("SELECT pg_notify(:channel, '')").bindparams(channel=CHANNEL)),
+}
+"""What every set of changes ends with, so that watches see it."""
 
 RECORD_USE: Update = (
     CLIENT_SECRETS.update()
@@ -124,34 +128,28 @@ def _facts(clients: FromClause) -> Select[Any]:
         CLIENT_SECRETS,
         and_(CLIENT_SECRETS.c.issuer == clients.c.issuer, CLIENT_SECRETS.c.client_id == clients.c.id),
     )
-    columns = (*clients.c, *USERS.c, *CLIENT_SECRETS.c)
+    parts = zip(FACTS, (clients, USERS, CLIENT_SECRETS), strict=True)
+    columns = (column.label(f"{part}_{column.name}") for part, table in parts for column in table.c)
     order = (clients.c.id, CLIENT_SECRETS.c.created_at, CLIENT_SECRETS.c.id)
     return select(*columns).select_from(joined).order_by(*order)
 
 
-def one_client(issuer: IssuerName, client_id: ClientId) -> Select[Any]:
-    """A client, its owner and its secrets, oldest secret first."""
-    return _facts(CLIENTS).where(CLIENTS.c.issuer == issuer, CLIENTS.c.id == client_id)
+ISSUER: BindParameter[str] = bindparam("issuer")
 
+ONE_CLIENT = _facts(CLIENTS).where(CLIENTS.c.issuer == ISSUER, CLIENTS.c.id == bindparam("id"))
+"""A client, its owner and its secrets, oldest secret first."""
 
-def page_of_clients(issuer: IssuerName, after: ClientId | None, limit: int) -> Select[Any]:
-    """The next `limit` clients by id, each as in `one_client`."""
-    page = select(CLIENTS).where(CLIENTS.c.issuer == issuer)
-    if after is not None:
-        page = page.where(CLIENTS.c.id > after)
-    return _facts(page.order_by(CLIENTS.c.id).limit(limit).subquery("page"))
+PAGE_OF_CLIENTS = _facts(
+    select(CLIENTS)
+    .where(CLIENTS.c.issuer == ISSUER, CLIENTS.c.id > bindparam("after"))
+    .order_by(CLIENTS.c.id)
+    .limit(bindparam("limit"))
+    .subquery("page")
+)
+"""The next clients by id, each as in `ONE_CLIENT`. Every id is greater than the empty text."""
 
+ONE_USER = select(USERS).where(USERS.c.issuer == ISSUER, USERS.c.id == bindparam("id"))
 
-def one_user(issuer: IssuerName, user_id: UserId) -> Select[Any]:
-    """A user by id."""
-    return select(USERS).where(USERS.c.issuer == issuer, USERS.c.id == user_id)
+USER_WITH_EMAIL = select(USERS).where(USERS.c.issuer == ISSUER, USERS.c.email_key == bindparam("email_key"))
 
-
-def user_with_email(issuer: IssuerName, key: str) -> Select[Any]:
-    """A user by the form of the address in which addresses are compared."""
-    return select(USERS).where(USERS.c.issuer == issuer, USERS.c.email_key == key)
-
-
-def keys_of(issuer: IssuerName) -> Select[Any]:
-    """An issuer's keys by number."""
-    return select(SIGNING_KEYS).where(SIGNING_KEYS.c.issuer == issuer).order_by(SIGNING_KEYS.c.number)
+KEYS_OF_ISSUER = select(SIGNING_KEYS).where(SIGNING_KEYS.c.issuer == ISSUER).order_by(SIGNING_KEYS.c.number)

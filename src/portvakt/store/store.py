@@ -11,14 +11,12 @@ from portvakt.model.change import Applied, Lost
 from portvakt.store import rows, statements
 from portvakt.store.address import database_at
 from portvakt.store.errors import StoreUnavailable, our_fault, sqlstate
-from portvakt.store.migrate import VERSION
-from portvakt.store.schema import HEAD
+from portvakt.store.migrate import is_current
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
 
-    from sqlalchemy import Executable, Row, Select
-    from sqlalchemy.ext.asyncio import AsyncConnection
+    from sqlalchemy import Connection, Executable, RowMapping, Select
 
     from portvakt.model.change import Change
     from portvakt.model.nouns import ClientFacts, SigningKey, User
@@ -29,8 +27,7 @@ if TYPE_CHECKING:
 PATIENCE = 3.0
 """Seconds after which a caller is told that there is no answer, whatever the driver still waits for."""
 
-READ_ONLY = "25006"
-CONTENTION = {"40001", "40P01"}  # serialization failure, deadlock: another one was first
+ANOTHER_WAS_FIRST = {"40001", "40P01"}  # serialization failure, deadlock
 FOREIGN_KEY = "23503"
 
 ResultT = TypeVar("ResultT")
@@ -65,13 +62,17 @@ class Store:
 
     async def check(self) -> None:
         """Return if the database could serve and take changes now. Raises: StoreUnavailable."""
-        await self._patiently("use the database", self._check())
+        doing = "use the database"
+        await self._patiently(doing, self._database.check())
+        if not await self._patiently(doing, self._database.read(is_current)):
+            raise StoreUnavailable("the database lacks this version's tables: run `portvakt db upgrade`")
 
     async def client_facts(self, issuer: IssuerName, client_id: ClientId) -> ClientFacts | None:
         """A client with its owner and its secrets, oldest first; None if there is no such client."""
         if not (rows.is_id(issuer) and rows.is_id(client_id)):
             return None
-        found = rows.facts_from(await self._read("read a client", statements.one_client(issuer, client_id)))
+        read = statements.ONE_CLIENT
+        found = rows.facts_from(await self._read("read a client", read, issuer=issuer, id=client_id))
         return found[0] if found else None
 
     async def clients(self, issuer: IssuerName, after: ClientId | None, limit: int) -> list[ClientFacts]:
@@ -83,44 +84,66 @@ class Store:
             raise ValueError("a page has at least 1 client")
         if not rows.is_id(issuer) or not (after is None or rows.is_id(after)):
             return []
-        return rows.facts_from(await self._read("list clients", statements.page_of_clients(issuer, after, limit)))
+        read = statements.PAGE_OF_CLIENTS
+        return rows.facts_from(await self._read("list clients", read, issuer=issuer, after=after or "", limit=limit))
 
     async def user(self, issuer: IssuerName, user_id: UserId) -> User | None:
         """A user by id."""
         if not (rows.is_id(issuer) and rows.is_id(user_id)):
             return None
-        return self._one_user(await self._read("read a user", statements.one_user(issuer, user_id)))
+        found = await self._read("read a user", statements.ONE_USER, issuer=issuer, id=user_id)
+        return rows.user_from(found[0]) if found else None
 
     async def user_by_email(self, issuer: IssuerName, email: str) -> User | None:
         """A user by address, whatever its letter case. Send mail to the stored address only."""
         if not (rows.is_id(issuer) and rows.is_text(email)):
             return None
-        query = statements.user_with_email(issuer, rows.email_key(email))
-        return self._one_user(await self._read("read a user", query))
+        read = statements.USER_WITH_EMAIL
+        found = await self._read("read a user", read, issuer=issuer, email_key=rows.email_key(email))
+        return rows.user_from(found[0]) if found else None
 
     async def signing_keys(self, issuer: IssuerName) -> tuple[SigningKey, ...]:
         """All keys of an issuer by number, also those whose end has passed."""
         if not rows.is_id(issuer):
             return ()
-        found = await self._read("read signing keys", statements.keys_of(issuer))
-        return tuple(rows.key_from(row._mapping) for row in found)  # noqa: SLF001  its public name, for all the dash
+        found = await self._read("read signing keys", statements.KEYS_OF_ISSUER, issuer=issuer)
+        return tuple(rows.key_from(row) for row in found)
 
     async def apply(self, changes: Sequence[Change]) -> Applied | Lost:
         """Make all the changes true, in this order and in one transaction, or none of them.
 
         Lost: a change found its row taken, gone or altered. No changes are Applied.
-        Raises: ValueError, before anything is written, for a value that no database can hold or a rule of the
-        schema forbids.
+        Raises: ValueError, and nothing is written, for a value that no database can hold or that a rule of
+        the schema forbids.
         """
-        planned = [(change, statements.statement_of(change, self._database.dialect)) for change in changes]
+        dialect = self._database.dialect
+        planned = [(change, statements.statement_of(change, dialect)) for change in changes]
         if not planned:
             return Applied()
-        return await self._patiently("apply changes", self._apply(planned))
+
+        def work(connection: Connection) -> None:
+            for change, statement in planned:
+                if not _touches_one_row(connection, statement):
+                    raise _BeatenError(change)
+            # Last, since on PostgreSQL every writer waits here for the one before it.
+            for statement in statements.AFTER_CHANGES[dialect]:
+                connection.execute(statement)
+
+        return await self._patiently("apply changes", self._apply(work))
+
+    async def _apply(self, work: Callable[[Connection], None]) -> Applied | Lost:
+        try:
+            await self._database.write(work)
+        except _BeatenError as beaten:
+            return Lost(beaten.change)
+        if self._watch is not None:
+            self._watch.applied()
+        return Applied()
 
     async def record_use(self, uses: Mapping[tuple[IssuerName, ClientId, SecretId], Instant]) -> None:
         """Write when secrets were last used, all in one transaction. Never moves a last use back.
 
-        It is no change: the revision stays. A secret that is gone is passed over.
+        It is no change: the revision stays, so copies of facts stay valid. A secret that is gone is passed over.
         """
         parameters = [
             {
@@ -131,14 +154,17 @@ class Store:
             }
             for (issuer, client, secret), used_at in sorted(uses.items())  # one order, so no deadlock
         ]
+
+        def work(connection: Connection) -> None:
+            connection.execute(statements.RECORD_USE, parameters)
+
         if parameters:
-            await self._patiently("record last use", self._record_use(parameters))
+            await self._patiently("record last use", self._database.write(work))
 
     def watch(self) -> Watch:
         """The store's one watch, begun at the first call: see `Watch.token`. Needs a running loop."""
         if self._watch is None:
-            with our_fault("watch the database"):
-                self._watch = self._database.watch()
+            self._watch = self._database.watch()
         return self._watch
 
     async def close(self) -> None:
@@ -150,71 +176,18 @@ class Store:
         with our_fault("close the database"):
             await self._database.close()
 
-    async def _check(self) -> None:
-        await self._database.check()
-        async with self._database.reader.connect() as connection:
-            try:
-                version = (await connection.execute(VERSION)).scalar()
-            except DBAPIError as error:
-                if sqlstate(error) not in {"42P01", None} or error.connection_invalidated:
-                    raise
-                version = None
-        if version is None or version < HEAD:
-            raise StoreUnavailable("the database lacks this version's tables: run `portvakt db upgrade`")
+    async def _read(self, doing: str, query: Select[Any], **parameters: str | int) -> Sequence[RowMapping]:
+        def work(connection: Connection) -> Sequence[RowMapping]:
+            return connection.execute(query, parameters).mappings().all()
 
-    async def _read(self, doing: str, query: Select[Any]) -> Sequence[Row[Any]]:
-        return await self._patiently(doing, self._rows(query))
-
-    async def _rows(self, query: Select[Any]) -> Sequence[Row[Any]]:
-        await self._database.be_ready()
-        async with self._database.reader.connect() as connection:
-            return (await connection.execute(query)).all()
-
-    @staticmethod
-    def _one_user(found: Sequence[Row[Any]]) -> User | None:
-        return rows.user_from(found[0]._mapping) if found else None  # noqa: SLF001  as above
-
-    async def _apply(self, planned: Sequence[tuple[Change, Executable]]) -> Applied | Lost:
-        await self._database.be_ready()
-        async with self._database.writer.connect() as connection, connection.begin() as transaction:
-            for change, statement in planned:
-                if not await self._touches_one_row(connection, statement):
-                    await transaction.rollback()
-                    return Lost(change)
-            # Last, since on PostgreSQL every writer waits here for the one before it.
-            await connection.execute(statements.RAISE_REVISION)
-            if self._database.announcement is not None:
-                await connection.execute(self._database.announcement)
-            await transaction.commit()
-        if self._watch is not None:
-            self._watch.applied()
-        return Applied()
-
-    @staticmethod
-    async def _touches_one_row(connection: AsyncConnection, statement: Executable) -> bool:
-        try:
-            result = await connection.execute(statement, execution_options={"preserve_rowcount": True})
-        except IntegrityError as error:
-            if sqlstate(error) == FOREIGN_KEY or "FOREIGN KEY" in str(error.orig):
-                return False  # what it belongs to is gone
-            raise ValueError("a change breaks a rule of the schema") from None
-        except DBAPIError as error:
-            if sqlstate(error) in CONTENTION:
-                return False
-            raise
-        return result.rowcount == 1
-
-    async def _record_use(self, parameters: list[dict[str, Any]]) -> None:
-        await self._database.be_ready()
-        async with self._database.writer.begin() as connection:
-            await connection.execute(statements.RECORD_USE, parameters)
+        return await self._patiently(doing, self._database.read(work))
 
     async def _patiently(self, doing: str, work: Coroutine[Any, Any, ResultT]) -> ResultT:
         """Wait for some work, but not for ever; it goes on if the caller is cancelled.
 
         A driver told to stop may itself wait for a server that is gone, so it is not waited for.
         """
-        task = asyncio.create_task(self._telling_of_read_only(work), name=f"portvakt: {doing}")
+        task = asyncio.create_task(work, name=f"portvakt: {doing}")
         self._running.add(task)
         task.add_done_callback(self._done)
         done, _ = await asyncio.wait({task}, timeout=PATIENCE)
@@ -229,10 +202,24 @@ class Store:
         if not task.cancelled():
             task.exception()  # seen: asyncio need not warn that nobody asked
 
-    async def _telling_of_read_only(self, work: Coroutine[Any, Any, ResultT]) -> ResultT:
-        try:
-            return await work
-        except DBAPIError as error:
-            if sqlstate(error) == READ_ONLY:
-                await self._database.refused_as_read_only()
-            raise
+
+class _BeatenError(Exception):
+    """Rolls a transaction back; never leaves this module."""
+
+    def __init__(self, change: Change) -> None:
+        super().__init__()
+        self.change = change
+
+
+def _touches_one_row(connection: Connection, statement: Executable) -> bool:
+    try:
+        result = connection.execute(statement, execution_options={"preserve_rowcount": True})
+    except IntegrityError as error:
+        if sqlstate(error) == FOREIGN_KEY or "FOREIGN KEY" in str(error.orig):
+            return False  # what it belongs to is gone
+        raise ValueError("a change breaks a rule of the schema") from None
+    except DBAPIError as error:
+        if sqlstate(error) in ANOTHER_WAS_FIRST:
+            return False
+        raise
+    return result.rowcount == 1

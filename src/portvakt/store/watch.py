@@ -11,7 +11,6 @@ import sqlite3
 import time
 from typing import TYPE_CHECKING, Protocol
 
-
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
@@ -49,8 +48,8 @@ class SqliteWatch:
     """`PRAGMA data_version` on a connection that does nothing else.
 
     SQLite changes that number whenever another connection, of this process or another, has committed
-    (https://sqlite.org/pragma.html#pragma_data_version); so each writing of last use changes it too.
-    A file that was deleted or replaced keeps its number, so once a second the path is looked at.
+    (https://sqlite.org/pragma.html#pragma_data_version). Then the counter of changes is read, so that a writing
+    of last use does not pass for a change. An open file outlives its name, so once a second the path is looked at.
     """
 
     def __init__(self, path: Path, open_it: Callable[[], sqlite3.Connection]) -> None:
@@ -58,7 +57,9 @@ class SqliteWatch:
         self._open = open_it
         self._connection: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
-        self._generation = 0
+        self._version: int | None = None
+        self._revision: int | None = None
+        self._changes = 0
         self._look_again_at = 0.0
         self._closed = False
 
@@ -72,18 +73,28 @@ class SqliteWatch:
             return None
         try:
             (version,) = self._connection.execute("PRAGMA data_version").fetchone()
+            if version != self._version:
+                self._read_counter(self._connection)
+                self._version = version
         except sqlite3.Error:
             self._drop()
             return None
-        return self._generation + int(version)
+        return self._changes
 
     def applied(self) -> None:
-        """Nothing to do: the writer is another connection, so `data_version` says it."""
+        """Nothing to do: the writer is another connection, so `data_version` says it at once."""
 
     async def close(self) -> None:
         """See `Watch.close`."""
         self._closed = True
         self._drop()
+
+    def _read_counter(self, connection: sqlite3.Connection) -> None:
+        row = connection.execute("SELECT value FROM revision WHERE id = 1").fetchone()
+        revision = row[0] if row else None
+        if revision is None or revision != self._revision:
+            self._revision = revision
+            self._changes += 1
 
     def _look_at_file(self) -> None:
         try:
@@ -97,12 +108,12 @@ class SqliteWatch:
         with contextlib.suppress(sqlite3.Error):
             self._connection = self._open()
             self._identity = identity
-            self._generation += 1 << 32  # above any data_version: another file never repeats a number
 
     def _drop(self) -> None:
         if self._connection is not None:
             self._connection.close()
-        self._connection = self._identity = None
+        # Another file may have the same numbers as the last one.
+        self._connection = self._identity = self._version = self._revision = None
 
 
 class PostgresqlWatch:
