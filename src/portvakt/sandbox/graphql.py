@@ -25,7 +25,7 @@ from graphql import (
 
 from portvakt.jose.strict_json import read_object
 from portvakt.model.message import Reply
-from portvakt.sandbox.asgi import GoneError, answer, header, read_body
+from portvakt.sandbox.asgi import answer, header, read_body
 from portvakt.wire.errors import WireError
 from portvakt.wire.media import media_type
 
@@ -64,7 +64,7 @@ class Limits:
 
     `body` in bytes; `query` and `remembered` (all documents kept together) in characters; `tokens` as the lexer
     counts; `selections` are fields and fragments, those of a fragment counted each time that it is spread. What is
-    under `__schema` or `__type` has its own limits: the query that the usual tools send takes 15 levels and 240 selections.
+    under `__schema` or `__type` has limits of its own: the query of the usual tools takes 15 levels and 240 of them.
     """
 
     body: int = 256 * 1024
@@ -117,10 +117,7 @@ def graphql_view(
     documents = _Documents(schema, limits, introspection)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await answer(send, await reply(scope, receive))
-        except GoneError:
-            return
+        await answer(send, await reply(scope, receive))
 
     async def reply(scope: Scope, receive: Receive) -> Reply:
         if scope["method"] != "POST":
