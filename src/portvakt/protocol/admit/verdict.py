@@ -12,6 +12,7 @@ from portvakt.protocol.admit.claims import Unfit, read
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from collections.abc import Set as AbstractSet
 
     from portvakt.jose.keys import PublicKey
     from portvakt.model.values import Instant
@@ -44,16 +45,13 @@ def admit(token: str, *, rules: Rules, keys: Sequence[PublicKey], now: Instant) 
         return _invalid_token(rules, str(error))
 
 
-def missing_scopes(verified: Verified, needed: frozenset[str]) -> Refused | None:
+def missing_scopes(verified: Verified, needed: AbstractSet[str]) -> Refused | None:
     """Say `insufficient_scope` under 403 unless every one of `needed` was granted. Scopes are names, not prefixes."""
     if needed <= verified.scopes:
         return None
-    return Refused(
-        INSUFFICIENT_SCOPE,
-        "The access token lacks a scope that this needs.",
-        403,
-        reason="scopes that the token lacks: " + " ".join(sorted(needed - verified.scopes)),
-    )
+    lacking = " ".join(sorted(needed - verified.scopes))
+    text = "The access token lacks a scope that this needs."
+    return Refused(INSUFFICIENT_SCOPE, text, 403, reason=f"scopes that the token lacks: {lacking}")
 
 
 def _invalid_token(rules: Rules, reason: str) -> Refused:
