@@ -247,16 +247,19 @@ def run(settings: Settings, *, on_ready: Callable[[str], None] | None = None) ->
     def drain() -> None:
         opened[0][1].drain()
 
-    return http.run(
-        app,
-        host=settings.host,
-        port=settings.port,
-        log=log,
-        start=start,
-        end=end,
-        on_ready=on_ready,
-        on_draining=drain,
-    )
+    async def serving() -> bool:
+        return await http.serve(
+            app,
+            host=settings.host,
+            port=settings.port,
+            log=log,
+            start=start,
+            end=end,
+            on_ready=on_ready,
+            on_draining=drain,
+        )
+
+    return http.run(serving, log)
 
 
 class _Document:

@@ -93,9 +93,7 @@ class Copy:
         return keys
 
     def signer(self, issuer: Issuer, now: Instant) -> Signer | None:
-        """Return the signer whose turn it is, if the copy holds it."""
-        if not self._fresh():
-            return None
+        """Return the signer whose turn it is, if the copy held it when it was last asked for a client."""
         held = self._signing.get(issuer.name)
         if held is None or now < held.begins or (held.ends is not None and now >= held.ends):
             return None
@@ -123,11 +121,9 @@ class Copy:
     def _fresh(self) -> bool:
         """Empty the copy if the counter moved; False if the counter cannot be known."""
         stamp = self._watch.token()
-        if stamp is None:
-            return False
-        if stamp != self._stamp:
+        if stamp is None or stamp != self._stamp:
             self._clients.clear()
             self._keys.clear()
             self._signing.clear()
             self._stamp = stamp
-        return True
+        return stamp is not None

@@ -1,0 +1,168 @@
+"""Decisions about clients and their secrets."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from builders import CLIENT, ISSUER, NOW, PEPPER, a_client, a_secret, a_user, an_issuer
+from portvakt.model.change import AddClient, AddSecret, ChangeClient, ExpireSecret, SetClientDisabled
+from portvakt.model.decision import Granted, Refused
+from portvakt.model.nouns import ClientAuthentication, ClientFacts
+from portvakt.model.values import Instant, Seconds
+from portvakt.protocol.credentials import digest
+from portvakt.protocol.govern.clients import (
+    DESCRIPTION_CHARACTERS,
+    LIVE_SECRETS,
+    NAME_CHARACTERS,
+    RANDOM_OCTETS,
+    NewSecret,
+    Wish,
+    create_client,
+    rotate_secret,
+    set_enabled,
+)
+
+RANDOM = bytes(range(RANDOM_OCTETS))
+
+
+def created(wish: Wish, provider: str = "standard") -> Granted[NewSecret] | Refused:
+    return create_client(an_issuer(provider), wish, a_user(), pepper=PEPPER, random=RANDOM, now=NOW)
+
+
+def rotated(facts: ClientFacts, grace: int = 3600, expires_in: int | None = None) -> Granted[NewSecret] | Refused:
+    return rotate_secret(
+        facts,
+        grace=Seconds(grace),
+        expires_in=None if expires_in is None else Seconds(expires_in),
+        pepper=PEPPER,
+        random=RANDOM,
+        now=NOW,
+    )
+
+
+def test_a_new_client_gets_an_id_of_its_provider_and_one_dated_secret() -> None:
+    decision = created(Wish(name="My program"), "breeze")
+
+    assert isinstance(decision, Granted)
+    new = decision.answer
+    assert new.facts.client.id.startswith("oauth_")
+    assert new.secret is not None
+    (row,) = new.facts.secrets
+    assert row.digest == digest(PEPPER, new.secret)
+    assert row.expires_at == NOW + 180 * 86400
+    assert decision.changes == (AddClient(new.facts.client), AddSecret(ISSUER, row))
+
+
+def test_a_public_client_gets_no_secret() -> None:
+    decision = created(Wish(name="An app", authentication=ClientAuthentication.NONE))
+
+    assert isinstance(decision, Granted)
+    assert decision.answer.secret is None
+    assert decision.answer.facts.secrets == ()
+    assert decision.changes == (AddClient(decision.answer.facts.client),)
+
+
+def test_a_secret_may_have_no_end() -> None:
+    decision = created(Wish(name="x", expires_in=None))
+
+    assert isinstance(decision, Granted)
+    assert decision.answer.facts.secrets[0].expires_at is None
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        Wish(name=""),
+        Wish(name="  "),
+        Wish(name="x" * (NAME_CHARACTERS + 1)),
+        Wish(name="a\nb"),
+        Wish(name="a\u202eb"),
+        Wish(name="x", description="x" * (DESCRIPTION_CHARACTERS + 1)),
+        Wish(name="x", description="\x00"),
+        Wish(name="x", expires_in=Seconds(0)),
+        Wish(name="x", scopes=("a b",)),
+        Wish(name="x", scopes=("",)),
+        Wish(name="x", scopes=('"',)),
+        Wish(name="x", scopes=("read",), default_scopes=("write",)),
+    ],
+)
+def test_W2_a_client_that_cannot_be_is_refused_with_what_to_mend(wish: Wish) -> None:
+    outcome = created(wish)
+
+    assert isinstance(outcome, Refused)
+    assert outcome.code == "invalid_request"
+    assert outcome.description
+
+
+@pytest.mark.parametrize(
+    ("provider", "scope", "works"), [("breeze", "x", False), ("luca", "x", False), ("luca", "accounting", True)]
+)
+def test_a_client_has_only_scopes_that_its_provider_has(provider: str, scope: str, works: bool) -> None:
+    assert isinstance(created(Wish(name="x", scopes=(scope,)), provider), Granted) is works
+
+
+def test_rotation_overlaps_until_the_earlier_of_grace_and_own_end() -> None:
+    soon, late, never, revoked = (
+        a_secret(expires_at=Instant(NOW + 60), id_random=b"a" * 32),
+        a_secret(expires_at=Instant(NOW + 10**6), id_random=b"b" * 32),
+        a_secret(id_random=b"c" * 32),
+        a_secret(revoked_at=NOW, id_random=b"d" * 32),
+    )
+
+    decision = rotated(a_client(soon, late, never, revoked))
+
+    assert isinstance(decision, Granted)
+    end = NOW + 3600
+    new = decision.answer.facts
+    assert [secret.expires_at for secret in new.secrets] == [NOW + 60, end, end, None, None]
+    assert decision.changes == (
+        ChangeClient(ISSUER, CLIENT, 1),
+        ExpireSecret(ISSUER, CLIENT, late.id, Instant(end)),
+        ExpireSecret(ISSUER, CLIENT, never.id, Instant(end)),
+        AddSecret(ISSUER, new.secrets[-1]),
+    )
+    assert new.client.version == 2
+
+
+def test_rotation_without_overlap_ends_the_old_secret_now() -> None:
+    decision = rotated(a_client(), grace=0)
+
+    assert isinstance(decision, Granted)
+    assert decision.answer.facts.secrets[0].expires_at == NOW
+
+
+def test_Z6_a_client_has_at_most_five_live_secrets() -> None:
+    secrets = [a_secret(id_random=bytes([n]) * 32) for n in range(LIVE_SECRETS)]
+
+    outcome = rotated(a_client(*secrets))
+    without_overlap = rotated(a_client(*secrets), grace=0)
+
+    assert isinstance(outcome, Refused)
+    assert "5 live secrets" in outcome.description
+    assert isinstance(without_overlap, Granted)
+
+
+@pytest.mark.parametrize(("grace", "expires_in"), [(-1, None), (7 * 86400 + 1, None), (0, 0)])
+def test_a_rotation_that_makes_no_sense_is_refused(grace: int, expires_in: int | None) -> None:
+    assert isinstance(rotated(a_client(), grace, expires_in), Refused)
+
+
+def test_a_public_client_has_nothing_to_rotate() -> None:
+    assert isinstance(rotated(a_client(authentication=ClientAuthentication.NONE)), Refused)
+
+
+def test_disabling_and_enabling_is_one_change_and_nothing_when_it_is_so_already() -> None:
+    enabled = a_client()
+    disabled = replace(enabled, client=replace(enabled.client, disabled_at=NOW))
+
+    off = set_enabled(enabled, enabled=False, now=NOW)
+    on = set_enabled(disabled, enabled=True, now=NOW)
+
+    assert off.changes == (ChangeClient(ISSUER, CLIENT, 1), SetClientDisabled(ISSUER, CLIENT, NOW))
+    assert off.answer.client.disabled_at == NOW
+    assert on.changes == (ChangeClient(ISSUER, CLIENT, 1), SetClientDisabled(ISSUER, CLIENT, None))
+    assert on.answer.client.disabled_at is None
+    assert set_enabled(enabled, enabled=True, now=NOW).changes == ()
+    assert set_enabled(disabled, enabled=False, now=NOW).changes == ()
