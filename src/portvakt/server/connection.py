@@ -290,7 +290,9 @@ class Connection(asyncio.Protocol):
         else:
             self.awaits_continue = False
         if parser.should_upgrade():
-            return
+            if parser.get_method() == b"CONNECT":
+                raise MalformedError("CONNECT is not answered here.")
+            return  # the parser stops behind this head: see _without_upgrade
         self._begin(version, keep_alive=version == "1.1" and not shared.draining and parser.should_keep_alive())
 
     def _head_size(self) -> int:

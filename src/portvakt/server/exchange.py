@@ -207,6 +207,8 @@ class Exchange:
                     length = int(value)
                 parts += (lower, b": ", value, b"\r\n")
         lines = len(parts) // 4 + 1
+        if not more and not self.complete:
+            self.keep_alive = False  # the rest of the request's body will not be read
         framing = self._framing(status, length, size, more=more)
         if framing:
             parts.append(framing)

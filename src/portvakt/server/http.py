@@ -231,7 +231,10 @@ async def _drain(
 
 
 def run(serving: Callable[[], Coroutine[None, None, bool]], log: Log) -> int:
-    """Run what calls `serve` on uvloop, with libraries' logs in `log`. Returns the exit code: 1 if a request was cut."""
+    """Run what calls `serve` on uvloop, with libraries' logs in `log`.
+
+    Returns the exit code: 0, or 1 if a request was cut.
+    """
     try:
         with library_logs_to(log), asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return 0 if runner.run(serving()) else 1
