@@ -24,6 +24,7 @@ ValueT = TypeVar("ValueT")
 OWN = IssuerName("portvakt")
 KEYS = ("provider", "url", "api_url", "algorithm", "lifetime", "quotas")
 QUOTAS = ("token", "api")
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 RESERVED = ("/admin", "/livez", "/readyz")
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 
@@ -186,19 +187,28 @@ def _check_together(document: Document, issuers: Sequence[Issuer], own: Issuer, 
             for reserved in RESERVED
             if any(_is_at_or_under(claimed, reserved) for claimed in (path, *_claims(issuer)))
         )
+        if ".well-known" in path.split("/"):
+            problems.append(found.problem("claims a path under .well-known, which RFC 8615 keeps for other things"))
         for other in (own, *issuers[:index]):
-            if issuer.url == other.url:
-                problems.append(found.problem(f"is the same as that of issuers.{other.name}"))
+            if (_host(issuer), path) == (_host(other), urlsplit(other.url).path):
+                text = f"is the place of issuers.{other.name}: the same path on the same host, whatever its port"
+                problems.append(found.problem(text))
             elif between := _overlap(issuer, other) or _overlap(other, issuer):
                 problems.append(found.problem(f"and issuers.{other.name} both answer at {spell([between])}"))
 
 
 def _overlap(inner: Issuer, outer: Issuer) -> str | None:
-    """Return the path of `outer` that lies on or under the URL of `inner`, None if each has its own."""
-    inside, outside = urlsplit(inner.url), urlsplit(outer.url)
-    if inside.netloc != outside.netloc or not _is_at_or_under(inside.path, outside.path):
+    """Return what `outer` answers at or under the URL of `inner`, which lies under its own; None if nothing."""
+    inside, outside = urlsplit(inner.url).path, urlsplit(outer.url).path
+    if _host(inner) != _host(outer) or not _is_at_or_under(inside, outside):
         return None
-    return next((claimed for claimed in _claims(outer) if _is_at_or_under(claimed, inside.path)), None)
+    return next((claimed for claimed in _claims(outer) if _is_at_or_under(claimed, inside)), None)
+
+
+def _host(issuer: Issuer) -> str:
+    """The host as requests are told apart by it: without port, all names of loopback being one."""
+    host = urlsplit(issuer.url).hostname or ""
+    return "127.0.0.1" if host in LOOPBACK else host
 
 
 def _claims(issuer: Issuer) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ PREFIX = "PORTVAKT_"
 
 # Variables that are not settings of a server: of tests, of the client, and those that Kubernetes makes up for
 # a service of this name (PORTVAKT_SERVICE_HOST, PORTVAKT_PORT_8040_TCP, …).
-FOREIGN = ("TEST_", "REQUIRE_SERVICES", "FAULTS", "CLIENT_", "CONFIG", "SERVICE_", "PORT_")
+FOREIGN = ("TEST_", "REQUIRE_SERVICES", "FAULTS", "CLIENT_", "SERVICE_", "PORT_")
 
 
 @dataclass(frozen=True, slots=True)

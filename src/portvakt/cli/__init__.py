@@ -1,0 +1,65 @@
+"""The `portvakt` command."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from portvakt.cli.outcome import Exit, Stop, complain
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code (`outcome.Exit`). Errors are one line each on standard error."""
+    try:
+        return _run(list(sys.argv[1:] if arguments is None else arguments))
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except BrokenPipeError:  # whoever read has gone, as `head` does
+        sys.stderr.close()
+        return Exit.REFUSED
+    except Exception as error:
+        stopped = _explain(error)
+        if stopped is None:
+            raise  # a fault of ours: its traceback is what helps
+        for text in stopped.text.splitlines():
+            complain(text)
+        return stopped.code
+
+
+def _run(arguments: list[str]) -> int:
+    from portvakt.cli.program import assemble  # noqa: PLC0415  so that a library user of `main` pays when it runs
+
+    code = assemble()(args=arguments, prog_name="portvakt", standalone_mode=False)
+    return code if isinstance(code, int) else Exit.OK
+
+
+def _explain(error: Exception) -> Stop | None:
+    """Turn an error that a command may end with into its line and its code; None for one that it may not."""
+    import typer  # noqa: PLC0415  is loaded by now
+
+    if isinstance(error, Stop):
+        return error
+    if isinstance(error, typer.Abort):
+        return Stop(Exit.INTERRUPTED, "interrupted; nothing more was done")
+    if isinstance(error, typer.TyperException):
+        return _explain_usage(error)
+    if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("portvakt"):
+        return Stop(Exit.REFUSED, "this command needs more of portvakt; run: pip install 'portvakt[server]'")
+    from portvakt.server.settings import SettingsRefused  # noqa: PLC0415  only needed once something is wrong
+
+    return Stop(Exit.SETTINGS, str(error)) if isinstance(error, SettingsRefused) else None
+
+
+def _explain_usage(error: Exception) -> Stop:
+    """Say in one line what is wrong with the command line."""
+    code = Exit(getattr(error, "exit_code", Exit.USAGE))
+    describe = getattr(error, "format_message", None)
+    said = " ".join((str(describe()) if callable(describe) else str(error)).split()).rstrip(".")
+    context = getattr(error, "ctx", None)
+    path = getattr(context, "command_path", "portvakt")
+    return Stop(code, f"{said[:1].lower()}{said[1:]}; see: {path} --help" if said else "")

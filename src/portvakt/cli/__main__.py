@@ -1,0 +1,7 @@
+"""`python -m portvakt.cli`."""
+
+import sys
+
+from portvakt.cli import main
+
+sys.exit(main())

@@ -1,0 +1,66 @@
+"""One way from a command to the server's rooms: what they raise becomes a line and an exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, TypeVar
+
+from portvakt.cli.outcome import Exit, Stop
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from portvakt.server.administration import Administration
+    from portvakt.server.settings import Settings
+
+AnswerT = TypeVar("AnswerT")
+
+NOT_FOUND = 404  # RFC 9110 §15.5.5
+
+
+def administer(settings: Settings, ask: Callable[[Administration], Awaitable[AnswerT]]) -> AnswerT:
+    """Return what `ask` returns, given the installation's administration. Raises: Stop."""
+    from portvakt.server.administration import Administration  # noqa: PLC0415  --help needs no database
+
+    async def opened() -> AnswerT:
+        async with Administration.open(settings) as administration:
+            return await ask(administration)
+
+    with explaining():
+        require_schema(settings)
+        return asyncio.run(opened())
+
+
+def require_schema(settings: Settings) -> None:
+    """Stop where the database lacks what this version needs. Raises: Stop, StoreUnavailable."""
+    from portvakt.store import current  # noqa: PLC0415
+
+    if not current(settings.database):
+        raise Stop(Exit.REFUSED, "the database is not of this version; run: portvakt db upgrade")
+
+
+@contextlib.contextmanager
+def explaining() -> Iterator[None]:
+    """Turn what the server's rooms raise into Stop, which says what is wrong and what to do."""
+    from portvakt.jose.sealing import UnsealFailed  # noqa: PLC0415
+    from portvakt.server.act import Contended  # noqa: PLC0415
+    from portvakt.server.administration import Refusal  # noqa: PLC0415
+    from portvakt.server.http import CannotListen  # noqa: PLC0415
+    from portvakt.store import StoreUnavailable  # noqa: PLC0415
+
+    try:
+        yield
+    except Refusal as error:
+        code = Exit.NOT_FOUND if error.refused.status == NOT_FOUND else Exit.REFUSED
+        raise Stop(code, str(error)) from None
+    except StoreUnavailable as error:
+        text = f"{error}; is the database up, and does the setting `database` name the right one?"
+        raise Stop(Exit.UNAVAILABLE, text) from None
+    except Contended:
+        raise Stop(Exit.UNAVAILABLE, "others changed the same at the same time; try again") from None
+    except UnsealFailed:
+        text = "the secret is not the one that the keys in this database were sealed with; give back the right one"
+        raise Stop(Exit.SETTINGS, text) from None
+    except CannotListen as error:
+        raise Stop(Exit.REFUSED, str(error)) from None

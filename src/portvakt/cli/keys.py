@@ -1,0 +1,71 @@
+"""`portvakt keys`: list, rotate."""
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from portvakt.cli.administering import administer
+from portvakt.cli.options import Config, Data, IssuerName, Json, choose_issuer, load_settings
+from portvakt.cli.outcome import say_json, say_table
+from portvakt.cli.times import rfc3339
+
+if TYPE_CHECKING:
+    from portvakt.model.nouns import Issuer, SigningKey
+    from portvakt.model.values import Instant
+    from portvakt.server.administration import Administration
+
+app = typer.Typer(name="keys", help="The signing keys of an issuer.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_(*, issuer: IssuerName = None, config: Config = None, data: Data = None, as_json: Json = False) -> None:
+    """List the keys, oldest first. An issuer's first key is made when it is first needed, so now if it has none."""
+    settings = load_settings(config, data)
+    chosen = choose_issuer(settings, issuer)
+
+    async def ask(administration: "Administration") -> "tuple[SigningKey, ...]":
+        return await administration.keys(chosen)
+
+    _say(chosen, administer(settings, ask), as_json=as_json)
+
+
+@app.command("rotate")
+def rotate(*, issuer: IssuerName = None, config: Config = None, data: Data = None, as_json: Json = False) -> None:
+    """Publish a successor of the newest key; it signs once every key set cached before has run out."""
+    settings = load_settings(config, data)
+    chosen = choose_issuer(settings, issuer)
+
+    async def ask(administration: "Administration") -> "tuple[SigningKey, ...]":
+        return await administration.rotate_keys(chosen)
+
+    _say(chosen, administer(settings, ask), as_json=as_json)
+
+
+def describe(keys: "tuple[SigningKey, ...]", now: "Instant") -> list[dict[str, str | None]]:
+    """Return the keys as they are written in JSON. State: next (it will sign), signing, retired."""
+    from portvakt.protocol.govern.keys import signing_key  # noqa: PLC0415  --help needs no cryptography
+
+    signing = signing_key(keys, now)
+    return [
+        {
+            "kid": key.id,
+            "algorithm": key.algorithm.value,
+            "state": "signing" if key is signing else "retired" if key.number < signing.number else "next",
+            "created": rfc3339(key.created_at),
+            "signs_from": rfc3339(key.signs_from),
+            "published_until": rfc3339(key.published_until),
+        }
+        for key in keys
+    ]
+
+
+def _say(issuer: "Issuer", keys: "tuple[SigningKey, ...]", *, as_json: bool) -> None:
+    from portvakt.server.clock import system_clock  # noqa: PLC0415
+
+    described = describe(keys, system_clock())
+    if as_json:
+        say_json({"issuer": issuer.name, "keys": described})
+        return
+    heads = ("KID", "ALGORITHM", "STATE", "SIGNS FROM", "PUBLISHED UNTIL")
+    fields = ("kid", "algorithm", "state", "signs_from", "published_until")
+    say_table(heads, [[key[field] or "-" for field in fields] for key in described])

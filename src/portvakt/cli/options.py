@@ -1,0 +1,52 @@
+"""Options that many commands share, and what follows from them: settings, and the issuer that is meant."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from portvakt.cli.outcome import Exit, Stop
+
+if TYPE_CHECKING:
+    from portvakt.model.nouns import Issuer
+    from portvakt.server.settings import Settings
+
+DEFAULT_CONFIG = "portvakt.toml"
+
+Json = Annotated[bool, typer.Option("--json", help="Write the result as JSON.")]
+Config = Annotated[str | None, typer.Option("--config", metavar="FILE", help="The settings; default portvakt.toml.")]
+Data = Annotated[str | None, typer.Option("--data", metavar="DIR", help="A sandbox's folder, instead of --config.")]
+IssuerName = Annotated[
+    str | None, typer.Option("--issuer", metavar="NAME", help="Which issuer; may be left out if there is only one.")
+]
+
+
+def config_path(config: str | None, data: str | None = None) -> Path:
+    """Return the file that holds the settings. Raises: Stop if both ways of naming it are used."""
+    if config is not None and data is not None:
+        raise Stop(Exit.USAGE, "--config and --data name two installations; give one of them")
+    if data is not None:
+        return Path(data) / DEFAULT_CONFIG
+    return Path(config or DEFAULT_CONFIG)
+
+
+def load_settings(config: str | None, data: str | None = None, **arguments: object) -> "Settings":
+    """Load the settings. Raises: Stop, SettingsRefused."""
+    from portvakt.server.settings import load  # noqa: PLC0415  --help needs none of it
+
+    return load(arguments, os.environ, config_path(config, data))
+
+
+def choose_issuer(settings: "Settings", name: str | None) -> "Issuer":
+    """Return the issuer of that name; the only one that is configured if none is given. Raises: Stop."""
+    known = {issuer.name: issuer for issuer in settings.every_issuer}
+    listed = ", ".join(known)
+    if name is None:
+        if len(settings.issuers) == 1:
+            return settings.issuers[0]
+        raise Stop(Exit.USAGE, f"which issuer? Say --issuer NAME; there are {listed}")
+    for issuer in known.values():
+        if issuer.name == name:
+            return issuer
+    raise Stop(Exit.NOT_FOUND, f"there is no issuer of that name; there are {listed}")

@@ -1,0 +1,42 @@
+"""The command line: every command in one place. A new one is one line in `assemble`."""
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from portvakt.cli import clients, init, keys, serving
+
+
+def assemble() -> typer.Typer:
+    """Return the program. Modules of commands load nothing but what their help needs."""
+    app = typer.Typer(
+        name="portvakt",
+        help="OAuth 2.0 for companies that offer an API and for the developers who integrate with one.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_every_command)
+    app.command("init")(init.init)
+    app.command("serve")(serving.serve)
+    app.command("check-config")(serving.check_config)
+    app.add_typer(serving.database)
+    app.add_typer(clients.app)
+    app.add_typer(keys.app)
+    return app
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"portvakt {version('portvakt')}")
+        raise typer.Exit
+
+
+def _every_command(
+    *,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """OAuth 2.0 for companies that offer an API and for the developers who integrate with one."""

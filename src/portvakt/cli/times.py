@@ -1,0 +1,50 @@
+"""Moments and lengths of time as people write them: `90s`, `24h`, `180d`, `2027-01-31`, RFC 3339."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+from portvakt.cli.outcome import Exit, Stop
+from portvakt.model.values import Instant, Seconds
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+NEVER = "never"
+_LENGTH = re.compile(r"(0|[1-9][0-9]{0,8})([smhd]?)", re.ASCII)
+
+
+def length(option: str, text: str) -> Seconds:
+    """Return a length of time: a number with s, m, h or d; only 0 may do without.
+
+    Raises: Stop for anything else.
+    """
+    match = _LENGTH.fullmatch(text)
+    if match is None or (not match[2] and match[1] != "0"):
+        raise Stop(Exit.USAGE, f"{option} must be a length of time such as 90s, 1h, 24h or 7d (or 0)")
+    return Seconds(int(match[1]) * UNITS[match[2] or "s"])
+
+
+def expiry(option: str, text: str, now: Instant) -> Seconds | None:
+    """Return how long from now something lives: until a length of time or a date is over, or for ever (None).
+
+    A date alone means its first moment, UTC. Raises: Stop for anything else, and for what is over already.
+    """
+    if text == NEVER:
+        return None
+    if _LENGTH.fullmatch(text):
+        seconds = length(option, text)
+    else:
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            raise Stop(Exit.USAGE, f"{option} must be a length of time (180d), a date (2027-01-31) or never") from None
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        seconds = Seconds(max(0, int(moment.timestamp()) - now))
+    if seconds < 1:
+        raise Stop(Exit.USAGE, f"{option} lies in the past")
+    return seconds
+
+
+def rfc3339(moment: Instant | None) -> str | None:
+    """Write a moment as 2026-11-22T16:00:00Z; None stays None."""
+    return None if moment is None else datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
