@@ -29,7 +29,7 @@ class Database(Protocol):
     def dialect(self) -> str: ...  # noqa: D102
     async def read(self, work: Callable[[Connection], ResultT]) -> ResultT: ...  # noqa: D102
     async def write(self, work: Callable[[Connection], ResultT]) -> ResultT: ...  # noqa: D102
-    async def check(self) -> None: ...  # noqa: D102
+    async def check(self, work: Callable[[Connection], ResultT]) -> ResultT: ...  # noqa: D102
     def watch(self) -> Watch: ...  # noqa: D102
     async def close(self) -> None: ...  # noqa: D102
     def create(self) -> None: ...  # noqa: D102

@@ -1,4 +1,7 @@
-"""PostgreSQL: a small pool that heals itself, and deadlines everywhere."""
+"""PostgreSQL: a small pool that heals itself, and deadlines everywhere.
+
+A lost connection is found by using it: a ping before each use would be a round trip more.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from portvakt.store.errors import StoreUnavailable, sqlstate
@@ -45,21 +48,19 @@ class Postgresql:
             raise ValueError("not a PostgreSQL URL: postgresql://USER:PASSWORD@HOST:PORT/DATABASE") from None
         self._options = str(given.pop("options", ""))  # after ours, so that it wins
         self._parameters: dict[str, Any] = {"application_name": "portvakt", **given, "client_encoding": "UTF8"}
-        self._writer = self._engine(POOL_SIZE)
-        # A read is one statement: no BEGIN and no ROLLBACK around it.
-        self._reader = self._writer.execution_options(isolation_level="AUTOCOMMIT")
-        # Readiness must be told also while the pool is exhausted.
-        self._checker = self._engine(1).execution_options(isolation_level="AUTOCOMMIT")
-
-    def _engine(self, connections: int) -> AsyncEngine:
-        return create_async_engine(
+        self._writer = create_async_engine(
             "postgresql+psycopg://",
             async_creator=self._connect,
             hide_parameters=True,
-            pool_size=connections,
+            pool_size=POOL_SIZE,
             max_overflow=0,
             pool_timeout=ACQUIRE_WITHIN,
-            pool_pre_ping=True,
+        )
+        # A read is one statement: no BEGIN and no ROLLBACK around it.
+        self._reader = self._writer.execution_options(isolation_level="AUTOCOMMIT")
+        # Readiness must be told also while the pool is exhausted, and of the server that is the writer now.
+        self._checker = create_async_engine(
+            "postgresql+psycopg://", async_creator=self._connect, hide_parameters=True, poolclass=NullPool
         )
 
     async def _connect(self, *, autocommit: bool = False) -> psycopg.AsyncConnection:
@@ -71,29 +72,50 @@ class Postgresql:
 
     async def read(self, work: Callable[[Connection], ResultT]) -> ResultT:
         """Do some reading. Each statement sees the database as of its own moment."""
+        try:
+            return await self._read(work)
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+            # The server has restarted, and the pool has just forgotten every connection from before.
+            return await self._read(work)
+
+    async def _read(self, work: Callable[[Connection], ResultT]) -> ResultT:
         async with self._reader.connect() as connection:
             return await connection.run_sync(work)
 
     async def write(self, work: Callable[[Connection], ResultT]) -> ResultT:
         """Do some work in one transaction: committed when it returns, rolled back when it raises."""
+        worked = False
+
+        def noticed(connection: Connection) -> ResultT:
+            nonlocal worked
+            result = work(connection)
+            worked = True
+            return result
+
         try:
-            async with self._writer.begin() as connection:
-                return await connection.run_sync(work)
+            return await self._write(noticed)
         except DBAPIError as error:
             if sqlstate(error) == READ_ONLY:
                 await self._writer.dispose()  # the writer may be another server by now
-            raise
+            if worked or not error.connection_invalidated:
+                raise
+            return await self._write(work)  # as in `read`: COMMIT was not sent, so nothing was done
 
-    async def check(self) -> None:
-        """Raises: StoreUnavailable unless the server answers and takes writes."""
+    async def _write(self, work: Callable[[Connection], ResultT]) -> ResultT:
+        async with self._writer.begin() as connection:
+            return await connection.run_sync(work)
+
+    async def check(self, work: Callable[[Connection], ResultT]) -> ResultT:
+        """Do some reading beside the pool. Raises: StoreUnavailable if the server takes no writes."""
         async with self._checker.connect() as connection:
             answer = await connection.execute(
                 text("SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean")
             )
-            read_only = answer.scalar_one()
-        if read_only:
-            await self._checker.dispose()
-            raise StoreUnavailable("the PostgreSQL server is read-only")
+            if answer.scalar_one():
+                raise StoreUnavailable("the PostgreSQL server is read-only")
+            return await connection.run_sync(work)
 
     def watch(self) -> PostgresqlWatch:
         """A watch on this server, with a connection of its own."""

@@ -107,12 +107,13 @@ class Sqlite:
                 self._writer.dispose()
                 self._identity = identity
 
-    async def check(self) -> None:
-        """Raises: StoreUnavailable unless the file and its folder can be written to, which WAL needs."""
+    async def check(self, work: Callable[[Connection], ResultT]) -> ResultT:
+        """Do some reading. Raises: StoreUnavailable if file or folder, where WAL needs one, take no writes."""
         for path in (self.path, self.path.parent):
             path.stat()
             if not os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
                 raise StoreUnavailable(f"cannot write to {path}")
+        return await self.read(work)
 
     def watch(self) -> SqliteWatch:
         """A watch on this file."""

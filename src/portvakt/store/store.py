@@ -62,9 +62,7 @@ class Store:
 
     async def check(self) -> None:
         """Return if the database could serve and take changes now. Raises: StoreUnavailable."""
-        doing = "use the database"
-        await self._patiently(doing, self._database.check())
-        if not await self._patiently(doing, self._database.read(is_current)):
+        if not await self._patiently("use the database", self._database.check(is_current)):
             raise StoreUnavailable("the database lacks this version's tables: run `portvakt db upgrade`")
 
     async def client_facts(self, issuer: IssuerName, client_id: ClientId) -> ClientFacts | None:
