@@ -13,7 +13,6 @@ HOP_LIMIT = 32
 """So many entries of X-Forwarded-For are looked at, from the right."""
 
 _REMEMBERED = 1024
-_LONGEST = 45  # characters of an address: eight groups, the last two written as IPv4
 _V6_HOST_BITS = 64
 
 
@@ -59,7 +58,7 @@ def bucket_address(address: str) -> str:
 
 def _address(text: str) -> IPv4Address | IPv6Address | None:
     """Return the address; one mapped into IPv6 as IPv4. None for what is none, or has a zone."""
-    if len(text) > _LONGEST or "%" in text:
+    if "%" in text:
         return None
     try:
         address = ip_address(text)
