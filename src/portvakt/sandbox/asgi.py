@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from portvakt.server.call import encoded
 from portvakt.server.call import read_body as read_pieces
@@ -18,6 +18,13 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class Guarded(Protocol):
+    """How an application is put behind a guard: `Guard.asgi`."""
+
+    def __call__(self, app: App, *, scopes: frozenset[str]) -> App:
+        """Return `app`, reached only with a token that has all of `scopes`; it finds it in `scope["portvakt"]`."""
 
 
 def header(scope: Scope, name: bytes) -> bytes | None:

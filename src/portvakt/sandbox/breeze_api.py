@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from graphql import GraphQLResolveInfo, GraphQLSchema
 
     from portvakt.model.values import ClientId
-    from portvakt.sandbox.asgi import App, Scope
+    from portvakt.sandbox.asgi import App, Guarded, Receive, Scope, Send
 
 READ_CREDENTIALS: Final = "credentials:read"
 """The role that `Credential` asks for."""
@@ -92,11 +92,12 @@ def breeze_api(
     user_of: Callable[[ClientId], BreezeUser | None],
     credentials: Mapping[str, str],
     log: Callable[[BaseException], None],
+    guarded: Guarded,
     *,
     refused_text: str = "Token validation failed",
     introspection: Introspection = Introspection.REFUSED,
 ) -> App:
-    """Return the API behind a guard that left `scope["portvakt"]`.
+    """Return the API behind a guard. Any method but POST is 405, whoever asks.
 
     `user_of` answers from memory with the user that a client belongs to; None: there is none, and the caller gets
     the provider's `refused_text` as for a bad token. `credentials` are names by id. `log` gets the cause of a fault.
@@ -108,7 +109,14 @@ def breeze_api(
             raise Problem(refused_text, UNAUTHENTICATED)
         return user
 
-    return graphql_view(_schema(credentials), caller, log, introspection=introspection)
+    view = graphql_view(_schema(credentials), caller, log, introspection=introspection)
+    behind_guard = guarded(view, scopes=frozenset())
+
+    async def api(scope: Scope, receive: Receive, send: Send) -> None:
+        app = behind_guard if scope["method"] == "POST" else view  # which looks at the method before the caller
+        await app(scope, receive, send)
+
+    return api
 
 
 def _schema(credentials: Mapping[str, str]) -> GraphQLSchema:

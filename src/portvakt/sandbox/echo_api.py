@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 
 from portvakt.model.decision import INVALID_REQUEST
@@ -17,7 +17,7 @@ from portvakt.wire.query import SECRET_PARAMETERS
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from portvakt.sandbox.asgi import App, Receive, Scope, Send
+    from portvakt.sandbox.asgi import App, Guarded, Receive, Scope, Send
 
 BODY_LIMIT = 64 * 1024
 HIDDEN = "***"
@@ -30,19 +30,12 @@ _HEADERS = (
 )
 
 
-class Guarded(Protocol):
-    """How an application is put behind a guard: `Guard.asgi`."""
-
-    def __call__(self, app: App, *, scopes: Collection[str]) -> App:
-        """Return `app`, reached only with a token that has all of `scopes`; it finds it in `scope["portvakt"]`."""
-
-
 def echo_api(needs: Mapping[str, Collection[str]], guarded: Guarded) -> App:
-    """Return the API. `needs` names the methods that it answers, and the scopes that each needs.
+    """Return the API behind a guard. `needs` names the methods that it answers, and the scopes that each needs.
 
     Any other method is 405, whoever asks.
     """
-    apps = {method: guarded(echo, scopes=scopes) for method, scopes in needs.items()}
+    apps = {method: guarded(echo, scopes=frozenset(scopes)) for method, scopes in needs.items()}
     allow = ("allow", ", ".join(apps))
 
     async def api(scope: Scope, receive: Receive, send: Send) -> None:

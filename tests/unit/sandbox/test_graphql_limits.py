@@ -6,14 +6,15 @@ from graphql import get_introspection_query
 
 from portvakt.sandbox.graphql import Introspection, Limits, _Documents, _NoGraphQL
 
+USUAL = Limits()
 SCHEMA = make_executable_schema("type Query { deeper: Query, name(of: [ID]): String }", QueryType())
 
 
-def documents(limits: Limits = Limits(), introspection: Introspection = Introspection.REFUSED) -> _Documents:
+def documents(limits: Limits = USUAL, introspection: Introspection = Introspection.REFUSED) -> _Documents:
     return _Documents(SCHEMA, limits, introspection)
 
 
-def refusal(query: str, limits: Limits = Limits(), introspection: Introspection = Introspection.REFUSED) -> str:
+def refusal(query: str, limits: Limits = USUAL, introspection: Introspection = Introspection.REFUSED) -> str:
     with pytest.raises(_NoGraphQL) as caught:
         documents(limits, introspection).of(query)
     (error,) = caught.value.errors
