@@ -18,9 +18,13 @@ ISSUER = "https://id.example/acme"
 AUDIENCE = "https://api.example"
 
 
-@functools.cache
 def a_key(number: int = 1, algorithm: Algorithm = Algorithm.ES256) -> KeyPair:
-    """Return the same key for the same number, made once."""
+    """Return the same key for the same number and algorithm, made once."""
+    return _made_once(number, algorithm)
+
+
+@functools.cache
+def _made_once(number: int, algorithm: Algorithm) -> KeyPair:
     assert number
     return generate(algorithm)
 
