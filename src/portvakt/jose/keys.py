@@ -107,7 +107,7 @@ def read_public_jwk(jwk: str | Mapping[str, object]) -> PublicKey:
         KeySetRefused: anything else; a private member; `use` other than "sig"; `key_ops` without "verify"; an `alg`
             of another type of key; numbers that are not spelt as RFC 7518 asks or make no key.
     """
-    members = _parsed(jwk.encode("utf-8", "replace")) if isinstance(jwk, str) else jwk
+    members = _parsed(jwk.encode("utf-8", "surrogatepass")) if isinstance(jwk, str) else jwk
     _refuse_private(members)
     algorithm = _algorithm(members)
     _refuse_other_use(members)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 TOKEN_CHARACTERS = 16 * 1024
 KEYLESS_TRIES = 4
 
+_NESTED = (dict, list)
+
 _REFUSED_MEMBERS = {
     "crit": "asks for an extension",  # RFC 7515 §4.1.11: we understand none
     "b64": "asks for an extension",  # RFC 7797
@@ -83,7 +85,7 @@ def split(token: str) -> Unverified:
     for name, reason in _REFUSED_MEMBERS.items():
         if name in header:
             raise TokenRefused(f"the header {reason}")
-    if any(isinstance(value, dict | list) for value in header.values()):
+    if any(isinstance(value, _NESTED) for value in header.values()):
         raise TokenRefused("a header that is not flat")
     kid = _text(header, "kid")
     if kid is not None and len(kid) > KEY_ID_CHARACTERS:
