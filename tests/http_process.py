@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from raw_http import Echo
-
 from portvakt.server.connection import Limits
 from portvakt.server.http import run, serve
 from portvakt.server.log import Log
+from raw_http import Echo
 
 
 def say(line: str) -> None:

@@ -68,7 +68,7 @@ class Echo:
 
     async def _until_let_go(self) -> None:
         until = time.monotonic() + PATIENCE
-        while not self.go.is_set() and time.monotonic() < until:
+        while not self.go.is_set() and time.monotonic() < until:  # noqa: ASYNC110  set by another thread
             await asyncio.sleep(0.005)
 
 
@@ -101,9 +101,12 @@ def served(app: ASGIApp, limits: Limits = LENIENT) -> Iterator[Served]:
         loop = asyncio.get_running_loop()
         stop = asyncio.Event()
 
+        def stop_soon() -> None:
+            loop.call_soon_threadsafe(stop.set)
+
         def on_ready(url: str) -> None:
             port = int(url.rpartition(":")[2])
-            found.append(Served(port, log_path, lambda: loop.call_soon_threadsafe(stop.set), draining))
+            found.append(Served(port, log_path, stop_soon, draining))
             ready.set()
 
         def on_draining() -> None:

@@ -7,6 +7,7 @@ fit is counted, and the count is logged once there is room. Why no logging libra
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import sys
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 LONGEST = 256
 """Characters of any one text in the log."""
 
+LOOKED_AT = 4_096
+
 FRAMES = 8
 
 FAULT = 500
@@ -35,13 +38,18 @@ BATCH = 0.2
 
 def quoted(text: str) -> str:
     """Return `text` as a JSON string of ASCII: capped, with secrets blanked and control characters escaped."""
+    # Blanked before it is cut, or the cut could take what tells a secret from other text.
+    text = redact(text[:LOOKED_AT])
     if len(text) > LONGEST:
-        # The cut comes first, so that a long text costs no more; what is cut is a tail, never the mark of a secret.
         text = text[: LONGEST - 1] + "…"
     # A lone surrogate would be no JSON for a strict reader.
     if not text.isascii():
         text = text.encode("utf-8", "backslashreplace").decode()
-    return encode_basestring_ascii(redact(text))
+    return encode_basestring_ascii(text)
+
+
+reason_quoted = functools.lru_cache(1_024)(quoted)
+"""As `quoted`, for the reasons of refusals: they are few."""
 
 
 def value(thing: object) -> str:
@@ -82,7 +90,8 @@ class Log:
         self._most_lines = lines
         self._most_bytes = size
         self._wall = wall
-        self._second = -1
+        self._millisecond = self._second = -1
+        self._to_the_second = ""
         self._stamp = ""
         # Reentrant: a finalizer may log in the middle of an append.
         self._lock = threading.RLock()
@@ -138,7 +147,7 @@ class Log:
         if client_id is not None:
             rest += f',"client_id":{encode(client_id)}'
         if code is not None:
-            rest += f',"code":{encode(code)},"reason":{quoted(reason or "")}'
+            rest += f',"code":{encode(code)},"reason":{reason_quoted(reason or "")}'
         level = "info" if status < FAULT else "error"
         self._append(
             f'{{"ts":"{self._now()}","level":"{level}","event":"request","request_id":{encode(request_id)},'
@@ -157,12 +166,15 @@ class Log:
             thread.join(patience)
 
     def _now(self) -> str:
-        moment = self._wall()
-        second = int(moment)
-        if second != self._second:
-            self._stamp = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(second))
-            self._second = second
-        return f"{self._stamp}{int((moment - second) * 1000):03d}Z"
+        now = int(self._wall() * 1000)
+        if now != self._millisecond:
+            self._millisecond = now
+            second, rest = divmod(now, 1000)
+            if second != self._second:
+                self._second = second
+                self._to_the_second = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(second))
+            self._stamp = f"{self._to_the_second}{rest:03d}Z"
+        return self._stamp
 
     def _append(self, line: str) -> None:
         with self._lock:

@@ -11,7 +11,7 @@ _SECRETS = re.compile(
     | (?P<scheme> \b (?i: bearer | basic | dpop ) \s+ ) [\w.~+/=:-]+
     | (?P<parameter> \b (?i: client_secret | client_assertion | assertion | password | secret | (?:\w+_)? token
         | code | code_verifier ) (?: ["']? \s* [=:] \s* ["']? ) ) [^\s&"',;)}]+
-    | (?P<userinfo> :// ) [^/\s@]+ @                             # a database's URL
+    | (?P<userinfo> :// ) [^/\s@]+ (?=@)                           # a database's URL
     | (?P<bound> \[parameters: ) .*                              # SQLAlchemy names bound values
     """,
     re.VERBOSE | re.DOTALL,

@@ -9,13 +9,15 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+
 from raw_http import BRIEF, LENIENT, Echo, connect, read_all, read_reply, refused, served, status, talk, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from raw_http import Served
     from starlette.types import Receive, Scope, Send
+
+    from raw_http import Served
 
 GET = b"GET / HTTP/1.1\r\nHost: id.example\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: id.example\r\n"

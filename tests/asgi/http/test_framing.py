@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
 from raw_http import Echo, connect, read_reply, refused, served, status, talk
 
 if TYPE_CHECKING:

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import pytest
-from raw_http import PATIENCE, Echo, connect, read_all, read_reply, status, talk, until
 
-from portvakt.server.http import CannotListen, allowed_connections, base_url, listen, serve
 from portvakt.server.connection import Limits
+from portvakt.server.http import CannotListen, allowed_connections, base_url, listen, serve
 from portvakt.server.log import Log
+from raw_http import PATIENCE, Echo, connect, read_all, read_reply, status, talk, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,7 +40,10 @@ def a_process(
 ) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """Run a server; yields it and its port."""
     with subprocess.Popen(
-        [sys.executable, str(PROGRAM), str(delay), str(drain)], stdout=subprocess.PIPE, stderr=stderr, preexec_fn=before
+        [sys.executable, str(PROGRAM), str(delay), str(drain)],
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        preexec_fn=before,  # noqa: PLW1509  no thread of ours runs then
     ) as process:
         try:
             assert process.stdout is not None
@@ -199,12 +202,12 @@ def test_FT39_a_log_that_nobody_reads_blocks_nobody() -> None:
 def test_a_taken_port_is_named() -> None:
     with listen("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(CannotListen, match=f"^127.0.0.1:{port}: another program listens there$"):
+        with pytest.raises(CannotListen, match=rf"^127\.0\.0\.1:{port}: another program listens there$"):
             listen("127.0.0.1", port)
 
 
 def test_a_host_that_is_not_here_is_named() -> None:
-    with pytest.raises(CannotListen, match="^192.0.2.1:8040: "):
+    with pytest.raises(CannotListen, match=r"^192\.0\.2\.1:8040: "):
         listen("192.0.2.1", 8040)
     with pytest.raises(CannotListen, match=r"^\[nonsense::x\]:8040: "):
         listen("nonsense::x", 8040)
