@@ -1,11 +1,11 @@
 """The command line: every command in one place. A new one is one line in `assemble`."""
 
-from importlib.metadata import version
+import sys
 from typing import Annotated
 
 import typer
 
-from portvakt.cli import clients, init, keys, serving
+from portvakt.cli import clients, init, keys, sandbox, serving
 
 
 def assemble() -> typer.Typer:
@@ -15,9 +15,13 @@ def assemble() -> typer.Typer:
         help="OAuth 2.0 for companies that offer an API and for the developers who integrate with one.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
+        rich_markup_mode="rich" if sys.stdout.isatty() else None,  # in a pipe: plain, and half as long to load
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_every_command)
+    app.command("sandbox")(sandbox.sandbox)
+    # "-10m" turns it back; it is no option
+    app.command("clock", context_settings={"ignore_unknown_options": True})(sandbox.clock)
     app.command("init")(init.init)
     app.command("serve")(serving.serve)
     app.command("check-config")(serving.check_config)
@@ -29,6 +33,8 @@ def assemble() -> typer.Typer:
 
 def _show_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version  # noqa: PLC0415  slow to load
+
         print(f"portvakt {version('portvakt')}")
         raise typer.Exit
 

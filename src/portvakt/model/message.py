@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from portvakt.model.values import Secret
+    from portvakt.model.values import ClientId, Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class TokenRequest:
     """
 
     grant_type: str
-    client_id: str | None
+    client_id: ClientId
     client_secret: Secret | None
     method: str
     parameters: Mapping[str, str] = field(repr=False)

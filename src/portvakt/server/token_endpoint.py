@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from portvakt.model.decision import SERVER_ERROR, Granted, Refused
 from portvakt.model.provider import Quota
-from portvakt.model.values import ClientId, Seconds
+from portvakt.model.values import Seconds
 from portvakt.protocol.answer.token import Authenticated, authenticate, issue, refuse_grant_type
 from portvakt.providers.speak import refuse_exceeded, speak
 from portvakt.server.call import plain_reply, read_body
@@ -102,7 +102,7 @@ class TokenEndpoint:
         if refused is not None:
             return refused
         now = self._clock()
-        held = self._copy.client(issuer.name, ClientId(request.client_id or ""))
+        held = self._copy.client(issuer.name, request.client_id)
         outcome = self._authenticate(request, held, now)
         if isinstance(outcome, Refused):
             outcome = await self._look_again(request, call.address, now)
@@ -136,7 +136,7 @@ class TokenEndpoint:
         exceeded = self._failed_too_often(request, address, now)
         if exceeded is not None:
             return refuse_exceeded(self._issuer.provider, exceeded)
-        facts = await self._copy.load_client(self._issuer.name, ClientId(request.client_id or ""))
+        facts = await self._copy.load_client(self._issuer.name, request.client_id)
         outcome = self._authenticate(request, facts, now)
         if isinstance(outcome, Refused):
             for key, quota in self._failure_buckets(request, address):
@@ -152,6 +152,6 @@ class TokenEndpoint:
 
     def _failure_buckets(self, request: TokenRequest, address: str) -> tuple[tuple[tuple[str, ...], Quota], ...]:
         bucket = bucket_address(address)
-        named = (request.client_id or "")[:NAMED_CHARACTERS]
+        named = request.client_id[:NAMED_CHARACTERS]
         name = self._issuer.name
         return ((name, bucket, named), FAILURES), ((name, bucket), FAILURES_OF_ADDRESS)

@@ -8,7 +8,7 @@ from portvakt.model.decision import INVALID_CLIENT
 from portvakt.model.message import TokenRequest
 from portvakt.model.nouns import ClientAuthentication
 from portvakt.model.provider import Body, MissingSecret
-from portvakt.model.values import Secret
+from portvakt.model.values import ClientId, Secret
 from portvakt.wire.basic import authorization_scheme, parse_basic
 from portvakt.wire.errors import WireError, parameter_error
 from portvakt.wire.form import parse_form
@@ -58,7 +58,7 @@ def read_token_request(
         client_id, secret = _from_header(authorization, parameters)
         method = ClientAuthentication.BASIC
     return TokenRequest(
-        grant_type=grant_type, client_id=client_id, client_secret=secret, method=method, parameters=parameters
+        grant_type=grant_type, client_id=ClientId(client_id), client_secret=secret, method=method, parameters=parameters
     )
 
 

@@ -1,0 +1,189 @@
+"""A sandbox: a folder with settings, seed and database, and a server over it that plays the named providers."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from portvakt.jose.sealing import derive
+from portvakt.model.provider import Quota
+from portvakt.model.values import Seconds
+from portvakt.sandbox.clock_route import CLOCK_PATH, clock_route
+from portvakt.sandbox.seed import SEED_CHARACTERS, Seed, Sower
+from portvakt.sandbox.stage import PLAYED, apis, settings_of, sow
+from portvakt.server import http
+from portvakt.server.application import PEPPER, Application
+from portvakt.server.clock import TurnableClock
+from portvakt.server.log import Log
+from portvakt.server.settings import load
+from portvakt.store import open_store, upgrade
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from portvakt.model.nouns import Issuer
+    from portvakt.sandbox.asgi import Receive, Scope, Send
+    from portvakt.server.settings import Settings
+    from portvakt.store import Store
+
+HOST = "127.0.0.1"
+STATE = "sandbox.json"
+PRIVATE = 0o600
+UNLIMITED = Quota(10**9, Seconds(3600))
+"""A quota that is counted and never used up; the sandbox's `prisjakt` has it, so that its cost shows."""
+
+
+class NotPlayed(ValueError):
+    """A provider is not known, or not built far enough to be played. The text says which are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """A sandbox that is ready to be served."""
+
+    folder: Path
+    base_url: str
+    port: int
+    settings: Settings
+    seed: Seed
+
+
+@contextlib.contextmanager
+def prepared(providers: Sequence[str], *, port: int, data: Path | None, seed: str | None) -> Iterator[Sandbox]:
+    """Make or open a sandbox's folder. Without `data` it is a temporary one that goes at the end.
+
+    `port` 0: a free one. `seed` None: the folder's own, else a random one.
+
+    Raises:
+        NotPlayed: see there.
+        portvakt.server.http.CannotListen: the port is taken.
+        ValueError: the folder was made from another seed.
+    """
+    for name in providers:
+        if name not in PLAYED:
+            raise NotPlayed(f"{name!r} cannot be played; there are {', '.join(PLAYED)}")
+    folder = data or Path(tempfile.mkdtemp(prefix="portvakt-sandbox-"))
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        port = port or _free_port()
+        base_url = f"http://{HOST}:{port}"
+        grown = Seed(_seed_of(folder, seed))
+        _write(folder / "portvakt.secret", grown.installation_secret().reveal())
+        _write(folder / "portvakt.toml", _settings_text(providers or tuple(PLAYED), base_url, port))
+        settings = load({}, {}, folder / "portvakt.toml")
+        upgrade(settings.database)
+        _write(folder / STATE, json.dumps({"url": base_url, "pid": os.getpid()}))
+        yield Sandbox(folder, base_url, port, settings, grown)
+    finally:
+        if data is None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def run(sandbox: Sandbox, *, on_ready: Callable[[dict[str, object]], None]) -> int:
+    """Serve a sandbox until a signal asks to stop; return the exit code.
+
+    `on_ready` gets what `--json` prints, once requests are answered. The log is `log.jsonl` in the folder.
+    """
+    descriptor = os.open(sandbox.folder / "log.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, PRIVATE)
+    log = Log(descriptor)
+    clock = TurnableClock()
+    opened: list[tuple[Store, Application]] = []
+    told: dict[str, dict[str, object]] = {}
+
+    async def start() -> None:
+        store = await open_store(sandbox.settings.database)
+        issuers = [_with_quota(issuer) for issuer in sandbox.settings.issuers]
+        application = Application(issuers=issuers, store=store, secret=sandbox.settings.secret, clock=clock, log=log)
+        opened.append((store, application))
+        pepper = derive(sandbox.settings.secret, PEPPER)
+        for issuer in issuers:
+            played = sow(Sower(sandbox.seed, issuer, pepper, clock()), sandbox.base_url)
+            for changes in played.plots:
+                await store.apply(changes)  # lost where the folder holds them already
+            told[issuer.name] = played.told
+            application.mount(apis(application, issuer, log))
+        application.mount({sandbox.base_url + CLOCK_PATH: clock_route(clock)})
+        await application.start()
+
+    async def end() -> None:
+        for store, application in opened:
+            await application.stop()
+            await store.close()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await opened[0][1](scope, receive, send)
+
+    def drain() -> None:
+        opened[0][1].drain()
+
+    def ready(_url: str) -> None:
+        on_ready({"ready": True, "base_url": sandbox.base_url, "issuers": told})
+
+    async def serving() -> bool:
+        return await http.serve(
+            app,
+            host=HOST,
+            port=sandbox.port,
+            log=log,
+            start=start,
+            end=end,
+            on_ready=ready,
+            on_draining=drain,
+        )
+
+    return http.run(serving, log)
+
+
+def _with_quota(issuer: Issuer) -> Issuer:
+    return replace(issuer, token_quota=UNLIMITED) if issuer.provider.name == "prisjakt" else issuer
+
+
+def _settings_text(providers: Sequence[str], base_url: str, port: int) -> str:
+    lines = [
+        "# Written by `portvakt sandbox` at each start.",
+        f'url = "{base_url}"',
+        f'host = "{HOST}"',
+        f"port = {port}",
+        'database = "sqlite:///portvakt.db"',
+        'secret_file = "portvakt.secret"',
+    ]
+    for provider in providers:
+        for name, table in settings_of(provider, base_url).items():
+            lines += ["", f"[issuers.{name}]", *(f'{key} = "{value}"' for key, value in table.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _seed_of(folder: Path, wanted: str | None) -> str:
+    if wanted is not None and not (0 < len(wanted) <= SEED_CHARACTERS and wanted.isprintable()):
+        raise ValueError(f"a seed is 1 to {SEED_CHARACTERS} printable characters")
+    path = folder / "seed"
+    if path.exists():
+        kept = path.read_text(encoding="utf-8").strip()
+        if wanted not in (None, kept):
+            raise ValueError(f"{folder} was made from another seed; name another folder, or leave --seed out")
+        return kept
+    text = wanted or Seed.random().text
+    _write(path, text)
+    return text
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file that only its owner may read, whole or not at all."""
+    draft = path.with_name(path.name + ".new")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE), "w", encoding="utf-8") as file:
+        file.write(text)
+    draft.replace(path)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port

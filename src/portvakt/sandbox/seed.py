@@ -1,0 +1,109 @@
+"""What a sandbox is born with: everything secret derives from one seed, so that a restart prints the same."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from portvakt.model.change import AddClient, AddSecret, AddUser
+from portvakt.model.nouns import Client, ClientAuthentication, User
+from portvakt.model.values import ClientId, Instant, Secret, UserId
+from portvakt.protocol.credentials import keep, mint_id, mint_secret
+
+if TYPE_CHECKING:
+    from portvakt.model.change import Change
+    from portvakt.model.nouns import Issuer
+
+LONG_AGO = 200 * 86400
+SOME_DAYS_AGO = 20 * 86400
+SEED_CHARACTERS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """The text from which ids and secrets derive. Whoever knows it knows them all: never for production."""
+
+    text: str
+
+    @staticmethod
+    def random() -> Seed:
+        """Return a seed that nobody has seen."""
+        return Seed(secrets.token_urlsafe(24))
+
+    def octets(self, *labels: str) -> bytes:
+        """Return 32 bytes for these labels."""
+        return hmac.digest(self.text.encode(), "/".join(labels).encode(), "sha256")
+
+    def installation_secret(self) -> Secret:
+        """Return the installation's secret, as `portvakt.secret` holds it."""
+        return Secret(base64.urlsafe_b64encode(self.octets("installation")).rstrip(b"=").decode())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sown:
+    """A client that a sandbox is born with. `secret` is None for a public one."""
+
+    client_id: ClientId
+    secret: Secret | None
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sower:
+    """Makes an issuer's first users and clients from a seed. The same seed makes the same ones."""
+
+    seed: Seed
+    issuer: Issuer
+    pepper: bytes
+    now: Instant
+
+    def user(self, email: str, *, roles: frozenset[str] = frozenset()) -> User:
+        """Return a user with an id of its own."""
+        user_id = UserId(mint_id("user_", self.seed.octets(self.issuer.name, "user", email)))
+        return User(id=user_id, issuer=self.issuer.name, email=email, roles=roles, created_at=self.now)
+
+    def client(
+        self,
+        label: str,
+        owner: User,
+        *,
+        name: str,
+        scopes: tuple[str, ...] = (),
+        public: bool = False,
+        expired: bool = False,
+    ) -> Sown:
+        """Return a client of `owner`; `label` tells it from the issuer's others."""
+        client_id = ClientId(mint_id(self.issuer.provider.client_id_prefix, self._octets(label, "id")))
+        client = Client(
+            id=client_id,
+            issuer=self.issuer.name,
+            name=name,
+            owner=owner.id,
+            authentication=ClientAuthentication.NONE if public else ClientAuthentication.ANY_SECRET,
+            scopes=scopes,
+            default_scopes=scopes,
+            created_at=self.now,
+        )
+        if public:
+            return Sown(client_id=client_id, secret=None, changes=(AddClient(client),))
+        secret = mint_secret(self._octets(label, "secret"))
+        row = keep(
+            secret,
+            pepper=self.pepper,
+            client_id=client_id,
+            id_random=self._octets(label, "secret id"),
+            now=Instant(self.now - LONG_AGO) if expired else self.now,
+            expires_at=Instant(self.now - SOME_DAYS_AGO) if expired else None,
+        )
+        return Sown(client_id=client_id, secret=secret, changes=(AddClient(client), AddSecret(self.issuer.name, row)))
+
+    def _octets(self, label: str, kind: str) -> bytes:
+        return self.seed.octets(self.issuer.name, "client", label, kind)
+
+
+def adding(user: User) -> tuple[Change, ...]:
+    """Return the change that makes a user."""
+    return (AddUser(user),)

@@ -1,0 +1,185 @@
+"""What the sandbox plays: for each provider its issuers, their seeded clients, and the API behind them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from portvakt.guard import Guard
+from portvakt.jose.keys import read_public_jwk
+from portvakt.protocol.govern.keys import published_keys
+from portvakt.sandbox.breeze_api import READ_CREDENTIALS, BreezeUser, Tenant, breeze_api
+from portvakt.sandbox.echo_api import echo_api
+from portvakt.sandbox.graphql import Introspection
+from portvakt.sandbox.quota_gate import quota_gate
+from portvakt.sandbox.seed import adding
+
+if TYPE_CHECKING:
+    from portvakt.jose.keys import PublicKey
+    from portvakt.model.change import Change
+    from portvakt.model.nouns import ClientFacts, Issuer, SigningKey
+    from portvakt.model.values import ClientId
+    from portvakt.sandbox.asgi import App, Receive, Scope, Send
+    from portvakt.sandbox.seed import Sower, Sown
+    from portvakt.server.application import Application
+    from portvakt.server.log import Log
+
+PLAYED = {
+    "breeze": ("breeze-test", "breeze-production"),
+    "prisjakt": ("prisjakt",),
+    "standard": ("standard",),
+}
+"""The issuers by provider. A provider that is not here is not built far enough to be played."""
+
+STANDARD_SCOPES = ("read", "write")
+REDIRECT_URIS = ("http://127.0.0.1/callback",)
+_TENANT = Tenant(id="tenant_nordlys", name="Nordlys AS")
+_CREDENTIALS = {"cred_abc123": "Driver card", "cred_def456": "Site induction"}
+_NAMES = {"integration": ("Ida", "Integrasjon"), "limited": ("Lars", "Lesetilgang")}
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """An issuer's seeds: what is told on the first line, and what makes it true."""
+
+    told: dict[str, object]
+    plots: tuple[tuple[Change, ...], ...]
+
+
+def settings_of(provider: str, base_url: str) -> dict[str, dict[str, str]]:
+    """Return the tables of portvakt.toml for a provider's issuers, by name."""
+    if provider == "prisjakt":
+        prisjakt = {"url": f"{base_url}/prisjakt/auth", "api_url": f"{base_url}/prisjakt/api"}
+        return {"prisjakt": {"provider": provider, **prisjakt}}
+    return {name: {"provider": provider, "url": f"{base_url}/{name}"} for name in PLAYED[provider]}
+
+
+def sow(sower: Sower, base_url: str) -> Played:
+    """Return an issuer's first users and clients."""
+    issuer = sower.issuer
+    told: dict[str, object] = {"provider": issuer.provider.name, "base_url": issuer.url, "api_url": issuer.api_url}
+    if issuer.provider.name == "breeze":
+        return _sow_breeze(sower, told)
+    if issuer.provider.name == "prisjakt":
+        told = {"provider": "prisjakt", "base_url": f"{base_url}/prisjakt", "auth_url": issuer.url}
+        told["api_url"] = issuer.api_url
+    user = sower.user("developer@example.com")
+    scopes = STANDARD_SCOPES if issuer.provider.name == "standard" else ()
+    client = sower.client("main", user, name="My program", scopes=scopes)
+    told |= _credentials(client)
+    plots = [adding(user), client.changes]
+    if issuer.provider.name == "standard":
+        public = sower.client("public", user, name="My app", scopes=scopes, public=True)
+        told |= {"public_client_id": public.client_id, "redirect_uris": list(REDIRECT_URIS)}
+        plots.append(public.changes)
+    return Played(told, tuple(plots))
+
+
+def _sow_breeze(sower: Sower, told: dict[str, object]) -> Played:
+    integration = sower.user("integration@example.com", roles=frozenset({READ_CREDENTIALS}))
+    limited_user = sower.user("limited@example.com")
+    main = sower.client("main", integration, name="My integration")
+    expired = sower.client("expired", integration, name="An integration of last year", expired=True)
+    limited = sower.client("limited", limited_user, name="An integration with few rights")
+    told |= {**_credentials(main), "expired": _credentials(expired), "limited": _credentials(limited)}
+    plots = (adding(integration), adding(limited_user), main.changes, expired.changes, limited.changes)
+    return Played(told, plots)
+
+
+def _credentials(sown: Sown) -> dict[str, object]:
+    return {"client_id": sown.client_id, "client_secret": sown.secret.reveal() if sown.secret else None}
+
+
+def apis(application: Application, issuer: Issuer, log: Log) -> dict[str, App]:
+    """Return the API that `issuer`'s tokens are for, and its metadata, by URL."""
+    provider = issuer.provider
+    guard = Guard(
+        issuer=issuer.url,
+        audience=issuer.audience,
+        provider=provider,
+        clock=application.clock,
+        keys=_OwnKeys(application, issuer),
+    )
+    api = _breeze(application, issuer, guard, log) if provider.name == "breeze" else _echo(provider.name, guard)
+    gated = quota_gate(
+        api,
+        issuer=issuer.name,
+        api=provider.api,
+        quota=issuer.api_quota,
+        windows=application.windows,
+        now=application.clock,
+    )
+    host = urlsplit(issuer.url)
+    return {
+        issuer.api_url + provider.api.path: gated,
+        f"{host.scheme}://{host.netloc}{guard.metadata_path}": guard.asgi(gated),
+    }
+
+
+def _echo(provider: str, guard: Guard) -> App:
+    needs = {"GET": ("read",), "POST": ("write",)} if provider == "standard" else {"GET": ()}
+    return echo_api(needs, guard.asgi)
+
+
+def _breeze(application: Application, issuer: Issuer, guard: Guard, log: Log) -> App:
+    users: dict[ClientId, BreezeUser] = {}
+
+    def guarded(app: App, *, scopes: frozenset[str]) -> App:
+        async def with_user(scope: Scope, receive: Receive, send: Send) -> None:
+            client_id = scope["portvakt"].client_id
+            facts = application.copy.client(issuer.name, client_id)
+            facts = facts or await application.copy.load_client(issuer.name, client_id)
+            if facts is None:
+                users.pop(client_id, None)
+            else:
+                users[client_id] = _shown(facts)
+            await app(scope, receive, send)
+
+        return guard.asgi(with_user, scopes=scopes)
+
+    def failed(error: BaseException) -> None:
+        log.failure("resolver_failed", error, issuer=issuer.name)
+
+    return breeze_api(
+        users.get,
+        _CREDENTIALS,
+        failed,
+        guarded,
+        refused_text=issuer.provider.api.refused_text,
+        introspection=Introspection.ANSWERED,
+    )
+
+
+def _shown(facts: ClientFacts) -> BreezeUser:
+    user = facts.owner
+    first, last = _NAMES.get(user.email.partition("@")[0], (None, None))
+    return BreezeUser(
+        id=user.id,
+        user_id=user.email,
+        email=user.email,
+        first_name=first,
+        last_name=last,
+        status="active" if user.disabled_at is None else "inactive",
+        default_tenant=_TENANT,
+        roles=user.roles,
+    )
+
+
+class _OwnKeys:
+    """The keys of an issuer in this same process, as the guard asks for them."""
+
+    def __init__(self, application: Application, issuer: Issuer) -> None:
+        self._application = application
+        self._issuer = issuer
+        self._rows: tuple[SigningKey, ...] = ()
+        self._keys: tuple[PublicKey, ...] = ()
+
+    async def keys(self) -> tuple[PublicKey, ...]:
+        """Return the keys that are published now."""
+        rows = await self._application.copy.keys(self._issuer.name)
+        published = published_keys(rows, self._application.clock())
+        if published != self._rows:
+            self._rows = published
+            self._keys = tuple(read_public_jwk(row.public_jwk) for row in published)
+        return self._keys
