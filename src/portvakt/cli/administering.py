@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from typing import TYPE_CHECKING, TypeVar
 
@@ -21,7 +20,9 @@ NOT_FOUND = 404  # RFC 9110 §15.5.5
 
 def administer(settings: Settings, ask: Callable[[Administration], Awaitable[AnswerT]]) -> AnswerT:
     """Return what `ask` returns, given the installation's administration. Raises: Stop."""
-    from portvakt.server.administration import Administration  # noqa: PLC0415  --help needs no database
+    import asyncio  # noqa: PLC0415  --help needs neither loop nor database
+
+    from portvakt.server.administration import Administration  # noqa: PLC0415
 
     async def opened() -> AnswerT:
         async with Administration.open(settings) as administration:

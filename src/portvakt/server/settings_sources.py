@@ -134,10 +134,9 @@ def _read_text(path: Path) -> tuple[str, int]:
 
 
 def _syntax_problem(name: str, message: str) -> Problem:
-    """Turn the parser's error into one with a line. Only its kind is kept: its details can quote the file."""
+    """Turn the parser's error into one with a line, without the names and texts that it may quote."""
     place = re.search(r"\(at line (\d+), column (\d+)\)", message)
-    kind = re.match(r"[A-Za-z ]+", message)
-    said = kind.group().strip().lower() if kind else "cannot be parsed"
+    said = " ".join(re.sub(r"\(.*?\)|'[^']{4,}'", "", ascii(message)[1:-1]).split())
     if place:
         return Problem(f"{name}:{place.group(1)}", f"is not valid TOML: {said} (column {place.group(2)})")
     return Problem(name, f"is not valid TOML: {said} (at the end of the file)")
@@ -178,7 +177,18 @@ def _lines_outside_texts(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _parts(dotted: str) -> tuple[str, ...]:
-    return tuple(part.strip("\"'") for part in re.findall(_KEY, dotted))
+    return tuple(_unquoted(part) for part in re.findall(_KEY, dotted))
+
+
+def _unquoted(part: str) -> str:
+    """Return the name that a part of a key means."""
+    if part[0] not in "\"'":
+        return part
+    try:
+        name = tomllib.loads(f"name = {part}")["name"]
+    except tomllib.TOMLDecodeError:  # what looked like a key was none
+        return part
+    return str(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,13 +253,15 @@ def read_named_file(folder: Path, name: object, *, private: bool) -> str:
     except (OSError, ValueError) as error:
         reason = os.strerror(error.errno or 0) if isinstance(error, OSError) else "not a path"
         raise Wrong(f"the file that it names cannot be read: {reason}") from None
-    with os.fdopen(descriptor, "rb") as file:
-        facts = os.fstat(descriptor)
-        if not stat.S_ISREG(facts.st_mode):
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
             raise Wrong("what it names is not a file")
-        if private and _is_open(facts.st_mode):
+        if private and _is_open(mode):
             raise Wrong(f"others can read the file that it names; run: chmod 600 {folder / text}")
-        content = file.read(LARGEST_PRIVATE_FILE + 1)
+        content = os.read(descriptor, LARGEST_PRIVATE_FILE + 1)
+    finally:
+        os.close(descriptor)
     if len(content) > LARGEST_PRIVATE_FILE:
         raise Wrong("the file that it names is larger than 16 KiB")
     try:
