@@ -157,7 +157,9 @@ def test_the_signature_is_checked_before_a_claim_is_looked_at(algorithm: Algorit
 
 
 @pytest.mark.parametrize(
-    "kid", ["../../etc/passwd", "' OR 1=1--", "\0", "", "k" * 256, "å", a_pair().kid + " ", a_pair().kid.swapcase()]
+    "kid",
+    ["../../etc/passwd", "' OR 1=1--", "\0", "", "k" * 256, "å", a_pair().kid + " ", a_pair().kid.swapcase()],
+    ids=["path", "sql", "nul", "empty", "long", "not ascii", "ours and a space", "ours in other case"],
 )
 def test_J5_an_unknown_kid_finds_no_key(kid: str) -> None:
     assert isinstance(refusal(a_token(changes={"kid": kid}), a_pair().public), KeyNotFound)
