@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from portvakt.server.connection import Limits
 from portvakt.server.http import run, serve
 from portvakt.server.log import Log
+from portvakt.server.request_head import Limits
 from raw_http import Echo
 
 

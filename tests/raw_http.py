@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import uvloop
 
-from portvakt.server.connection import Limits
 from portvakt.server.http import serve
 from portvakt.server.log import Log
+from portvakt.server.request_head import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

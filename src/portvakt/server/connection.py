@@ -1,22 +1,21 @@
 """One HTTP/1.1 connection on httptools' parser: what may be sent to us, how much of it, and how slowly.
 
-httptools finds the parts of a message; this module refuses what RFC 9112 forbids or leaves doubtful, since every doubt
-about where a message ends is a way to smuggle one (docs/decisions/0006-http-connections.md). Deadlines cost nothing
-while they are kept: each connection notes when it is due, and one sweep over all of them looks.
+Every doubt about where a message ends is a way to smuggle one, so whoever raises it is refused and cut off
+(docs/decisions/0006-http-connections.md). Deadlines cost nothing while they are kept: each connection notes when it is
+due, and one sweep over all of them looks.
 """
 
 from __future__ import annotations
 
 import asyncio
-import re
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import unquote
 
 import httptools
 
 from portvakt.server.exchange import JSON_HEADERS, STATUS_LINES, Exchange, error_body
+from portvakt.server.request_head import BODY, CLOSED, HEAD, NOTHING, Limits, MalformedError, RequestHead
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -25,40 +24,6 @@ if TYPE_CHECKING:
 
 NEVER = float("inf")
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What one connection, and all together, may take. Times are seconds, measured to within `sweep`."""
-
-    head: float = 5.0  # from its first byte, or from the connection's beginning, to the end of the head
-    body: float = 10.0  # from the head's end to the body's
-    idle: float = 30.0  # between an answer and the next request
-    write: float = 10.0  # without the peer taking any of an answer
-    linger: float = 2.0  # reading on after a refusal, so that the peer gets to read it
-    sweep: float = 1.0
-    drain: float = 10.0  # for requests in flight when the server stops
-    drain_delay: float | None = None  # between "not ready" and the end of accepting; None: 0 on loopback, else 3
-    headers: int = 100
-    head_bytes: int = 32_768
-    target_bytes: int = 8_192
-    pipelined: int = 8  # requests sent ahead of their answers
-    connections: int = 4_000
-
-
-class MalformedError(Exception):
-    """What was sent is no request that is answered here: `status` and `description` say why."""
-
-    def __init__(self, description: str, status: int = 400) -> None:
-        super().__init__(description)
-        self.description = description
-        self.status = status
-
-
-NOTHING, HEAD, BODY, CLOSED = range(4)
-"""What a connection is in the middle of reading."""
-
-WATCHED = frozenset((b"host", b"content-length", b"transfer-encoding", b"expect"))
-HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]+").fullmatch  # RFC 9110 §7.2, RFC 3986 §3.2
 ASGI = {"version": "3.0", "spec_version": "2.3"}
 
 
@@ -78,30 +43,21 @@ class Connections(Protocol):
         ...
 
 
-class Connection(asyncio.Protocol):
+class Connection(RequestHead):
     """Reads requests, has them answered in order, and closes whatever takes too long."""
 
     __slots__ = (
-        "awaits_continue",
         "client",
-        "coded",
         "connections",
         "deadline",
         "excess",
         "exchange",
-        "fresh",
-        "head_bytes",
-        "headers",
-        "host",
-        "length",
         "parser",
         "paused",
         "queue",
-        "reading",
         "refusal",
         "scheme",
         "server",
-        "target",
         "transport",
         "unread",
         "writable",
@@ -109,22 +65,19 @@ class Connection(asyncio.Protocol):
     )
 
     transport: asyncio.Transport
-    headers: list[tuple[bytes, bytes]]
 
     def __init__(self, connections: Connections) -> None:
+        super().__init__(connections.limits)
         self.connections = connections
         self.parser = httptools.HttpRequestParser(self)
         self.client: tuple[str, int] | None = None
         self.server: tuple[str, int] | None = None
         self.scheme = "http"
         # Reading. `unread` is the request whose body is arriving; `refusal` waits for the answers before it.
-        self.reading = NOTHING
         self.deadline = NEVER
-        self.fresh = True
         self.paused = False
         self.unread: Exchange | None = None
         self.refusal: MalformedError | None = None
-        self.head_bytes = 0
         self.excess = 0
         # Answering: `exchange` is being answered, `queue` waits.
         self.exchange: Exchange | None = None
@@ -147,7 +100,7 @@ class Connection(asyncio.Protocol):
         self.server = (own[0], own[1]) if own else None
         if transport.get_extra_info("sslcontext") is not None:
             self.scheme = "https"
-        self.deadline = shared.loop.time() + shared.limits.head
+        self.deadline = shared.loop.time() + self.limits.head
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  asyncio's signature
         """Tell every application that still answers here."""
@@ -165,7 +118,7 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """The peer reads more slowly than we write."""
-        self.write_deadline = self.connections.loop.time() + self.connections.limits.write
+        self.write_deadline = self.connections.loop.time() + self.limits.write
         self.writable = asyncio.Event()
 
     def resume_writing(self) -> None:
@@ -179,7 +132,7 @@ class Connection(asyncio.Protocol):
         """Read what came. Every fault ends in one refusal, after the answers that are owed."""
         if self.reading == CLOSED:
             return
-        limits = self.connections.limits
+        begun = self.reading, self.headers
         if self.reading != BODY:
             self.head_bytes += len(data)
         elif self.coded:
@@ -192,10 +145,18 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserError as error:
             self._refuse(self._why(error))
             return
+        if self.reading in (HEAD, BODY):
+            self._unfinished(begun)
+
+    def _unfinished(self, begun: tuple[int, list[tuple[bytes, bytes]]]) -> None:
+        """Note when the rest of a head or body is due, if it is another than when these bytes came."""
+        limits = self.limits
         if self.reading == HEAD and self.head_bytes > limits.head_bytes:
             self._refuse(MalformedError("The request's head is too long.", 431))
         elif self.reading == BODY and self.excess > limits.head_bytes:
             self._refuse(MalformedError("The body's chunks hold too much that is not body."))
+        elif begun[0] != self.reading or begun[1] is not self.headers:
+            self.deadline = self.connections.loop.time() + (limits.head if self.reading == HEAD else limits.body)
 
     def _why(self, error: httptools.HttpParserError) -> MalformedError:
         seen = error.__context__
@@ -221,85 +182,22 @@ class Connection(asyncio.Protocol):
 
     # --- the parser's side ---
 
-    def on_message_begin(self) -> None:
-        """A request's first byte."""
-        self.reading = HEAD
-        self.fresh = False
-        self.deadline = self.connections.loop.time() + self.connections.limits.head
-        self.target = b""
-        self.headers = []
-        self.host: bytes | None = None
-        self.length = False
-        self.coded = False
-        self.awaits_continue = False
-
-    def on_url(self, piece: bytes) -> None:
-        """A piece of the request's target."""
-        self.target += piece
-        if len(self.target) > self.connections.limits.target_bytes:
-            raise MalformedError("The request's target is too long.", 414)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """One whole header."""
-        if self.reading != HEAD:
-            raise MalformedError("Trailers are not accepted.")
-        headers = self.headers
-        if len(headers) >= self.connections.limits.headers:
-            raise MalformedError("The request has too many headers.", 431)
-        name = name.lower()
-        if name in WATCHED:
-            self._watch(name, value)
-        headers.append((name, value))
-
-    def _watch(self, name: bytes, value: bytes) -> None:
-        """Check what decides where a message ends and whom it is for."""
-        if name == b"host":
-            # RFC 9112 §3.2: more than one, or one that is no host, is 400.
-            if self.host is not None or not HOST(value):
-                raise MalformedError("The Host header is not one host.")
-            self.host = value
-        elif name == b"content-length":
-            # RFC 9112 §6.3 lets equal ones pass; whoever sends two has a proxy in doubt behind it.
-            if self.length or self.coded or not value.isdigit():
-                raise MalformedError("The length of the body is not stated once, as a number.")
-            self.length = True
-        elif name == b"transfer-encoding":
-            if self.length or self.coded or value.lower() != b"chunked":
-                raise MalformedError("The only Transfer-Encoding is chunked, once and without a Content-Length.")
-            self.coded = True
-        elif value.lower() == b"100-continue":
-            self.awaits_continue = True
-
     def on_headers_complete(self) -> None:
         """The head is whole: begin to answer, or stand in line."""
-        shared, parser, target = self.connections, self.parser, self.target
-        limits = shared.limits
-        if self.head_bytes > limits.head_bytes and self._head_size() > limits.head_bytes:
+        shared, parser = self.connections, self.parser
+        limits = self.limits
+        if self.head_bytes > limits.head_bytes and self.head_size() > limits.head_bytes:
             raise MalformedError("The request's head is too long.", 431)
-        # RFC 9112 §3.2: neither absolute-form nor the forms of CONNECT and OPTIONS *; `//` reads as a host elsewhere.
-        if target[:1] != b"/" or target[:2] == b"//" or b"#" in target or not target.isascii():
-            raise MalformedError("The request's target is not a path.")
+        self.check_target()
         version = parser.get_http_version()
-        if version != "1.1" and version != "1.0":  # noqa: PLR1714  the fastest way to say it
-            raise MalformedError("The version of HTTP is neither 1.1 nor 1.0.")
-        if version == "1.1":
-            if self.host is None:
-                raise MalformedError("The Host header is missing.")
-        elif self.coded:
-            raise MalformedError("HTTP/1.0 has no Transfer-Encoding.")
-        else:
-            self.awaits_continue = False
+        self.check_version(version)
         if parser.should_upgrade():
             if parser.get_method() == b"CONNECT":
                 raise MalformedError("CONNECT is not answered here.")
             return  # the parser stops behind this head: see _without_upgrade
         self._begin(version, keep_alive=version == "1.1" and not shared.draining and parser.should_keep_alive())
 
-    def _head_size(self) -> int:
-        return len(self.target) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-
     def _begin(self, version: str, *, keep_alive: bool) -> None:
-        shared = self.connections
         raw_path, _, query = self.target.partition(b"?")
         path = raw_path.decode("ascii")
         scope: dict[str, Any] = {
@@ -318,7 +216,6 @@ class Connection(asyncio.Protocol):
         }
         exchange = Exchange(self, scope, keep_alive=keep_alive, awaits_continue=self.awaits_continue)
         self.reading = BODY
-        self.deadline = shared.loop.time() + shared.limits.body
         self.excess = 0
         self.unread = exchange
         if self.exchange is None:
@@ -326,7 +223,7 @@ class Connection(asyncio.Protocol):
             return
         if self.queue is None:
             self.queue = deque()
-        if len(self.queue) >= shared.limits.pipelined:
+        if len(self.queue) >= self.limits.pipelined:
             self.unread = None
             self.reading = HEAD
             raise MalformedError("Too many requests were sent ahead of their answers.")
@@ -341,8 +238,9 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, chunk: bytes) -> None:
         """A piece of the body."""
-        if self.unread is not None:
+        if self.coded:
             self.excess = max(0, self.excess - 8 * len(chunk))  # a chunk of one byte is six bytes on the wire
+        if self.unread is not None:
             self.unread.take(chunk)
 
     def on_message_complete(self) -> None:
@@ -378,7 +276,7 @@ class Connection(asyncio.Protocol):
         else:
             self.resume_reading()
             if self.reading == NOTHING:
-                limits = self.connections.limits
+                limits = self.limits
                 unsent = self.transport.get_write_buffer_size()
                 self.deadline = self.connections.loop.time() + (limits.write if unsent else limits.idle)
 
@@ -392,7 +290,7 @@ class Connection(asyncio.Protocol):
         """Read again. The time for which nothing was read is not the peer's."""
         if self.paused and not self.transport.is_closing():
             self.paused = False
-            limits = self.connections.limits
+            limits = self.limits
             if self.reading in (HEAD, BODY):
                 self.deadline = self.connections.loop.time() + (limits.head if self.reading == HEAD else limits.body)
             self.transport.resume_reading()
@@ -432,7 +330,7 @@ class Connection(asyncio.Protocol):
         while and throws away.
         """
         self.reading = CLOSED
-        limits = self.connections.limits
+        limits = self.limits
         if linger and not self.transport.is_closing() and self.transport.can_write_eof():
             self.transport.write_eof()
             self.resume_reading()
@@ -459,7 +357,7 @@ class Connection(asyncio.Protocol):
         if self.write_deadline <= now or self.reading == CLOSED or self.transport.get_write_buffer_size():
             self.abort()
         elif self.paused:
-            self.deadline = now + self.connections.limits.body
+            self.deadline = now + self.limits.body
         elif self.reading == NOTHING:
             self._close(linger=False)
         else:
@@ -475,7 +373,7 @@ class Connection(asyncio.Protocol):
         if last is not None:
             last.keep_alive = False
         if self.exchange is None and self.reading == NOTHING:
-            if self.fresh:
+            if not self.target:
                 # Its first request may be on the way.
                 self.deadline = min(self.deadline, now + 0.5)
             else:

@@ -216,11 +216,13 @@ class Exchange:
         if not self.keep_alive:
             parts.append(b"connection: close\r\n")
             lines += 1
+        parts.append(b"\r\n")
+        lines += 1
         head = b"".join(parts)
         # One look at the whole instead of one at each value: a line break or NUL in a value is an injection.
         if head.count(b"\n") != lines or head.count(b"\r") != lines or b"\0" in head:
             raise ValueError("a header of the answer holds a control character")
-        return [head, b"\r\n"]
+        return [head]
 
     def _framing(self, status: int, length: int | None, size: int, *, more: bool) -> bytes:
         if status in (204, 304) or self.scope["method"] == "HEAD":

@@ -11,8 +11,9 @@ import signal
 import socket
 from typing import TYPE_CHECKING
 
-from portvakt.server.connection import Connection, Limits
+from portvakt.server.connection import Connection
 from portvakt.server.log import Log, library_logs_to
+from portvakt.server.request_head import Limits
 
 if TYPE_CHECKING:
     import ssl as tls

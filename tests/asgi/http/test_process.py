@@ -17,9 +17,9 @@ from typing import IO, TYPE_CHECKING
 
 import pytest
 
-from portvakt.server.connection import Limits
 from portvakt.server.http import CannotListen, allowed_connections, base_url, listen, serve
 from portvakt.server.log import Log
+from portvakt.server.request_head import Limits
 from raw_http import PATIENCE, Echo, connect, read_all, read_reply, status, talk, until
 
 if TYPE_CHECKING:
