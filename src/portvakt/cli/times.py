@@ -10,6 +10,7 @@ from portvakt.model.values import Instant, Seconds
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 NEVER = "never"
+FARTHEST = Seconds(100 * 365 * 86_400)
 _LENGTH = re.compile(r"(0|[1-9][0-9]{0,8})([smhd]?)", re.ASCII)
 
 
@@ -42,6 +43,8 @@ def expiry(option: str, text: str, now: Instant) -> Seconds | None:
         seconds = Seconds(max(0, int(moment.timestamp()) - now))
     if seconds < 1:
         raise Stop(Exit.USAGE, f"{option} lies in the past")
+    if seconds > FARTHEST:
+        raise Stop(Exit.USAGE, f"{option} is more than 100 years away; say never")
     return seconds
 
 
