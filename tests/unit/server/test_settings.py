@@ -489,6 +489,7 @@ CANARY = "canary-" + secrets.token_hex(8)
         f'host = "{CANARY}',
         f"host = {CANARY}",
     ],
+    ids=lambda text: text.replace(CANARY, "canary"),
 )
 def test_FT28_no_message_repeats_a_value(tmp_path: Path, text: str) -> None:
     lines = told(tmp_path, text, environ={"PORTVAKT_SECRET": CANARY, "PORTVAKT_LOG_LEVEL": CANARY})
