@@ -117,8 +117,7 @@ class Large:
             await send({"type": "http.response.body", "body": piece, "more_body": number < self.pieces - 1})
 
 
-@pytest.mark.parametrize("pieces", [1, 256])
-@pytest.mark.parametrize("connection", [b"close", b"keep-alive"])
+@pytest.mark.parametrize(("pieces", "connection"), [(1, b"close"), (256, b"close"), (1, b"keep-alive")])
 def test_E6_an_answer_that_is_not_read_ends_the_connection(pieces: int, connection: bytes) -> None:
     with served(Large(pieces=pieces), BRIEF) as server, connect(server.port) as peer:
         peer.sendall(POST + b"Connection: " + connection + b"\r\n\r\n")
