@@ -211,6 +211,13 @@ def test_a_keyless_token_that_no_key_verifies_may_wait_for_newer_keys() -> None:
     assert not isinstance(refusal(token, a_pair(Algorithm.RS256).public), KeyNotFound)
 
 
+def test_a_wrong_signature_by_a_key_that_is_known_does_not_wait_for_newer_keys() -> None:
+    token = signed(a_pair(number=2), a_header(a_pair()), CLAIMS)
+
+    for keyless in (True, False):
+        assert not isinstance(refusal(token, a_pair().public, keyless=keyless), KeyNotFound)
+
+
 def test_two_algorithms_under_one_kid_are_told_apart_by_the_header() -> None:
     keys = [PublicKey("a", pair.algorithm, pair.public.key) for pair in map(a_pair, Algorithm)]
 
