@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -47,7 +48,8 @@ def said(error: BaseException) -> str:
     if isinstance(cause, TimeoutError):
         return "no answer in time"
     if isinstance(cause, OSError):
-        return cause.strerror or type(cause).__name__
+        where = f": {cause.filename}" if isinstance(cause.filename, (str, os.PathLike)) else ""
+        return f"{cause.strerror or type(cause).__name__}{where}"
     state = sqlstate(cause)
     if state is None:
         return f"{type(cause).__name__}: {str(cause).splitlines()[0] if str(cause) else 'no text'}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, assert_never
 
-from sqlalchemy import and_, bindparam, case, or_, select, text
+from sqlalchemy import Integer, and_, bindparam, case, or_, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from portvakt.model.change import (
@@ -143,7 +143,7 @@ PAGE_OF_CLIENTS = _facts(
     select(CLIENTS)
     .where(CLIENTS.c.issuer == ISSUER, CLIENTS.c.id > bindparam("after"))
     .order_by(CLIENTS.c.id)
-    .limit(bindparam("limit"))
+    .limit(bindparam("limit", type_=Integer))
     .subquery("page")
 )
 """The next clients by id, each as in `ONE_CLIENT`. Every id is greater than the empty text."""

@@ -17,11 +17,11 @@ from portvakt.model.change import (
     RetireKey,
     SetClientDisabled,
 )
-from portvakt.model.nouns import ClientFacts
 from portvakt.model.values import ClientId, Instant, KeyId, SecretId, UserId
 from stored import ACME, CLIENT, OTHER, OWNER, SECRET, a_client, a_client_with_a_secret, a_key, a_secret, a_user
 
 if TYPE_CHECKING:
+    from portvakt.model.nouns import ClientFacts
     from portvakt.store import Store
 
 NOBODY = ClientId("client_nobody")
@@ -71,14 +71,17 @@ async def test_no_changes_are_applied(store: Store) -> None:
 async def test_a_lost_change_is_named_and_leaves_nothing_of_its_set(kept: Store, change: Change) -> None:
     before = await kept.clients(ACME, None, 9), await kept.signing_keys(ACME)
     newcomer = UserId("user_newcomer")
-    around = [AddUser(a_user(id=newcomer, email="n@example.no")), SetClientDisabled(ACME, CLIENT, Instant(9))]
+    around: list[Change] = [
+        AddUser(a_user(id=newcomer, email="n@example.no")),
+        SetClientDisabled(ACME, CLIENT, Instant(9)),
+    ]
 
     outcome = await kept.apply([*around, change, AddKey(a_key(7))])
 
     assert outcome == Lost(change)
     assert (await kept.clients(ACME, None, 9), await kept.signing_keys(ACME)) == before
     assert await kept.user(ACME, newcomer) is None
-    assert await kept.apply([*around]) == Applied()  # the connection is whole
+    assert await kept.apply(around) == Applied()  # the connection is whole
 
 
 async def test_a_changed_client_has_the_next_version(kept: Store) -> None:

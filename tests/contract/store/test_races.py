@@ -46,11 +46,11 @@ async def test_of_fifty_changes_to_one_version_one_is_applied(store: Store, anot
     assert [each.id for each in facts.secrets] == [SECRET, secrets[outcomes.index(Applied())].id]
 
 
-async def test_sets_that_touch_rows_in_opposite_orders_all_end(store: Store, another_store: Store) -> None:
+async def test_two_sets_that_wait_for_each_other_both_end(store: Store, another_store: Store) -> None:
     await store.apply([*a_client_with_a_secret(), AddSecret(ACME, a_secret(id=SecretId("two")))])
     one, two = (ExpireSecret(ACME, CLIENT, SecretId(each), Instant(500)) for each in (SECRET, "two"))
 
-    outcomes = await at_once([store, another_store], [[one, two], [two, one]] * 6)
+    outcomes = await at_once([store, another_store], [[one, two], [two, one]])
 
     assert Applied() in outcomes
     assert set(outcomes) <= {Applied(), Lost(one), Lost(two)}  # a deadlock's victim was beaten, no more

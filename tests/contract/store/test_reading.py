@@ -126,47 +126,48 @@ async def test_W5_quotes_and_comments_are_kept_letter_by_letter(store: Store) ->
     assert await store.user_by_email(ACME, NASTY) is None
 
 
-@pytest.mark.parametrize("text", [*UNSPEAKABLE, NASTY])
-async def test_T13_W5_an_id_that_no_row_can_have_is_not_found(store: Store, text: Any) -> None:
+async def test_T13_W5_an_id_that_no_row_can_have_is_not_found(store: Store) -> None:
     await store.apply([*a_client_with_a_secret(), AddKey(a_key())])
 
-    assert await store.client_facts(ACME, text) is None
-    assert await store.client_facts(text, CLIENT) is None
-    assert await store.user(ACME, text) is None
-    assert await store.user(text, OWNER) is None
-    assert await store.user_by_email(text, "owner@example.no") is None
-    assert await store.signing_keys(text) == ()
-    assert await store.clients(text, None, 10) == []
-    assert await store.clients(ACME, text, 10) == []
+    text: Any
+    for text in (*UNSPEAKABLE, NASTY):
+        assert await store.client_facts(ACME, text) is None
+        assert await store.client_facts(text, CLIENT) is None
+        assert await store.user(ACME, text) is None
+        assert await store.user(text, OWNER) is None
+        assert await store.user_by_email(text, "owner@example.no") is None
+        assert await store.signing_keys(text) == ()
+        assert await store.clients(text, None, 10) == []
+        assert await store.clients(ACME, text, 10) == []
 
 
-@pytest.mark.parametrize("email", ["a\0@example.no", "\udfff@example.no"])
-async def test_T13_an_address_that_no_row_can_have_is_not_found(store: Store, email: str) -> None:
-    assert await store.user_by_email(ACME, email) is None
+async def test_T13_an_address_that_no_row_can_have_is_not_found(store: Store) -> None:
+    assert await store.user_by_email(ACME, "a\0@example.no") is None
+    assert await store.user_by_email(ACME, "\udfff@example.no") is None
 
 
-@pytest.mark.parametrize("text", ["a\0b", "\ud800"])
 @pytest.mark.parametrize("field", ["name", "description", "scopes", "default_scopes", "grants"])
-async def test_T13_a_text_that_no_database_can_hold_is_the_callers_error(store: Store, field: str, text: str) -> None:
-    kinds: dict[str, Any] = {"scopes": (text,), "default_scopes": (text,), "grants": frozenset({text})}
+async def test_T13_a_text_that_no_database_can_hold_is_the_callers_error(store: Store, field: str) -> None:
+    for text in ("a\0b", "\ud800"):
+        kinds: dict[str, Any] = {"scopes": (text,), "default_scopes": (text,), "grants": frozenset({text})}
 
-    with pytest.raises(ValueError, match="NUL or a lone surrogate"):
-        await store.apply([AddUser(a_user()), AddClient(a_client(**{field: kinds.get(field, text)}))])
+        with pytest.raises(ValueError, match="NUL or a lone surrogate"):
+            await store.apply([AddUser(a_user()), AddClient(a_client(**{field: kinds.get(field, text)}))])
 
-    assert await store.user(ACME, OWNER) is None
+        assert await store.user(ACME, OWNER) is None
 
 
-@pytest.mark.parametrize("text", UNSPEAKABLE)
-async def test_T13_an_id_that_could_never_be_read_is_not_written(store: Store, text: str) -> None:
-    for change in (
-        AddUser(a_user(id=UserId(text))),
-        AddClient(a_client(id=ClientId(text))),
-        AddClient(a_client(owner=UserId(text))),
-        AddSecret(ACME, a_secret(id=SecretId(text))),
-        AddKey(a_key(id=KeyId(text))),
-    ):
-        with pytest.raises(ValueError, match="an id is"):
-            await store.apply([change])
+async def test_T13_an_id_that_could_never_be_read_is_not_written(store: Store) -> None:
+    for text in UNSPEAKABLE:
+        for change in (
+            AddUser(a_user(id=UserId(text))),
+            AddClient(a_client(id=ClientId(text))),
+            AddClient(a_client(owner=UserId(text))),
+            AddSecret(ACME, a_secret(id=SecretId(text))),
+            AddKey(a_key(id=KeyId(text))),
+        ):
+            with pytest.raises(ValueError, match="an id is"):
+                await store.apply([change])
 
 
 async def test_a_moment_beyond_64_bits_is_the_callers_error(store: Store) -> None:

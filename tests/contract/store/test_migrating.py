@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import stat
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+
+from portvakt.store import StoreUnavailable, current, open_store, upgrade
+from portvakt.store.address import database_at
+from portvakt.store.migrate import alembic_configuration
+from portvakt.store.schema import HEAD, METADATA
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from services import PostgresServer
+
+IS_REFUSED = r"PostgreSQL URL|SQLite URL|a database is"
+MIGRATE = "import sys; from portvakt.store import upgrade; upgrade(sys.argv[1])"
+
+
+@pytest.fixture
+def empty_sqlite_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'empty.db'}"
+
+
+@pytest.fixture
+def empty_postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    with postgres_server.database(migrated=False) as url:
+        yield url
+
+
+@pytest.fixture(
+    params=["empty_sqlite_url", pytest.param("empty_postgres_url", marks=pytest.mark.services)],
+    ids=["sqlite", "postgresql"],
+)
+def empty_url(request: pytest.FixtureRequest) -> str:
+    return str(request.getfixturevalue(request.param))
+
+
+def set_version(url: str, version: str) -> None:
+    with database_at(url).migrating() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :version"), {"version": version})
+
+
+def test_the_migrations_make_the_schema_and_nothing_else(empty_url: str) -> None:
+    upgrade(empty_url)
+
+    with database_at(empty_url).migrating() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, METADATA) == []
+
+
+def test_the_checks_of_the_schema_are_in_the_database(empty_url: str) -> None:
+    upgrade(empty_url)  # Alembic compares no CHECK
+
+    with database_at(empty_url).migrating() as connection:
+        if connection.dialect.name == "sqlite":
+            made = " ".join(connection.execute(text("SELECT sql FROM sqlite_master WHERE type = 'table'")).scalars())
+        else:
+            made = " ".join(connection.execute(text("SELECT conname FROM pg_constraint")).scalars())
+    named = [str(each.name) for table in METADATA.tables.values() for each in table.constraints if each.name]
+
+    assert [name for name in named if name not in made] == []
+
+
+def test_the_newest_migration_is_the_one_that_this_version_asks_for() -> None:
+    script = ScriptDirectory.from_config(alembic_configuration())
+    revisions = [each.revision for each in script.walk_revisions()]
+
+    assert script.get_heads() == [HEAD]
+    assert revisions == sorted(revisions, reverse=True)  # so that versions can be compared
+
+
+async def test_a_database_is_current_once_it_is_migrated(empty_url: str) -> None:
+    if empty_url.startswith("postgresql"):
+        assert not current(empty_url)
+        with pytest.raises(StoreUnavailable, match="run `portvakt db upgrade`"):
+            await open_store(empty_url)
+
+    upgrade(empty_url)
+    upgrade(empty_url)
+
+    assert current(empty_url)
+    await (await open_store(empty_url)).close()
+
+
+async def test_FT22_a_database_behind_is_refused_and_one_ahead_is_served(empty_url: str) -> None:
+    upgrade(empty_url)
+
+    set_version(empty_url, "0000")
+    assert not current(empty_url)
+    with pytest.raises(StoreUnavailable, match="run `portvakt db upgrade`"):
+        await open_store(empty_url)
+
+    set_version(empty_url, "9999")
+    assert current(empty_url)
+    upgrade(empty_url)
+    await (await open_store(empty_url)).close()
+
+
+async def test_FT22_of_several_migrators_at_once_one_migrates_and_all_succeed(empty_url: str) -> None:
+    processes = [await asyncio.create_subprocess_exec(sys.executable, "-c", MIGRATE, empty_url) for _ in range(3)]
+
+    assert [await process.wait() for process in processes] == [0, 0, 0]
+
+    assert current(empty_url)
+    with database_at(empty_url).migrating() as connection:
+        assert connection.execute(text("SELECT value FROM revision")).scalars().all() == [0]
+
+
+def test_a_migration_that_fails_leaves_nothing(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def half(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("alembic.op.bulk_insert", half)
+    with pytest.raises(StoreUnavailable, match="No space left"):
+        upgrade(empty_url)
+    monkeypatch.undo()
+
+    assert not current(empty_url)
+    upgrade(empty_url)
+    assert current(empty_url)
+
+
+def test_a_database_file_is_for_its_owner_alone(empty_sqlite_url: str) -> None:
+    upgrade(empty_sqlite_url)
+
+    path = Path(empty_sqlite_url.removeprefix("sqlite:///"))
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+async def test_a_database_in_use_keeps_its_log_and_index_for_its_owner_alone(sqlite_url: str) -> None:
+    path = Path(sqlite_url.removeprefix("sqlite:///"))
+    store = await open_store(sqlite_url)
+    store.watch().token()
+
+    assert {stat.S_IMODE(each.stat().st_mode) for each in path.parent.glob("portvakt.db*")} == {0o600}
+    await store.close()
+
+
+def test_odd_letters_in_a_path_are_part_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    upgrade("sqlite:///a%20b%23c%3Fd%25 æ.db")
+
+    assert [each.name for each in tmp_path.iterdir() if each.suffix == ".db"] == ["a b#c?d% æ.db"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "sqlite",
+        "sqlite://",
+        "sqlite:///",
+        "sqlite://host/path",
+        "sqlite:///p?mode=memory",
+        "sqlite:///p%00q",
+        "mysql://root:hunter2@127.0.0.1/x",
+        "postgresql+psycopg://root:hunter2@127.0.0.1/x",
+        "postgresql://root:hunter2@127.0.0.1/x?colour=hunter2",
+        "postgresql://root:hunter2@[::1/x",
+    ],
+)
+async def test_a_url_that_is_none_is_refused_without_being_repeated(url: str) -> None:
+    for use in (upgrade, current):
+        with pytest.raises(ValueError, match=IS_REFUSED) as refused:
+            use(url)
+        assert "hunter2" not in str(refused.value)
+    with pytest.raises(ValueError, match=IS_REFUSED):
+        await open_store(url)
+
+
+async def test_FT12_a_missing_file_or_folder_is_said_and_not_made(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.db", tmp_path / "no folder" / "none.db"):
+        with pytest.raises(StoreUnavailable, match=f"No such file or directory: {path}"):
+            await open_store(f"sqlite:///{path}")
+        with pytest.raises(StoreUnavailable):
+            current(f"sqlite:///{path}")
+    with contextlib.suppress(StoreUnavailable):
+        upgrade(f"sqlite:///{tmp_path / 'no folder' / 'none.db'}")
+
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,43 @@
+"""No read walks a table: what it costs does not grow with the number of clients."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import text
+
+from portvakt.store import statements
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Select
+
+    from portvakt.store import Store
+
+READS: dict[str, tuple[Select[Any], dict[str, Any]]] = {
+    "client_facts": (statements.ONE_CLIENT, {"issuer": "acme", "id": "c"}),
+    "clients": (statements.PAGE_OF_CLIENTS, {"issuer": "acme", "after": "c", "limit": 10}),
+    "user": (statements.ONE_USER, {"issuer": "acme", "id": "u"}),
+    "user_by_email": (statements.USER_WITH_EMAIL, {"issuer": "acme", "email_key": "e"}),
+    "signing_keys": (statements.KEYS_OF_ISSUER, {"issuer": "acme"}),
+}
+
+
+@pytest.mark.parametrize("read", READS)
+async def test_a_read_goes_by_an_index(store: Store, read: str) -> None:
+    query, parameters = READS[read]
+
+    def plan(connection: Connection) -> str:
+        literal = str(query.params(parameters).compile(connection, compile_kwargs={"literal_binds": True}))
+        if connection.dialect.name == "sqlite":
+            rows = connection.execute(text(f"EXPLAIN QUERY PLAN {literal.replace(':', '')}")).all()
+            return "\n".join(row[3] for row in rows)
+        # A few rows are always walked; forbidden to, the planner shows whether it could do otherwise.
+        connection.exec_driver_sql("SET enable_seqscan = off")
+        return "\n".join(row[0] for row in connection.exec_driver_sql(f"EXPLAIN {literal}"))
+
+    lines = (await store._database.read(plan)).splitlines()
+
+    walks = [line for line in lines if ("Seq Scan" in line or line.startswith("SCAN")) and "page" not in line]
+    assert walks == []
+    assert any("USING INDEX" in line or "Index" in line for line in lines)
