@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +21,13 @@ JSON = st.recursive(
     max_leaves=12,
 )
 OBJECT = st.dictionaries(st.text(), JSON, max_size=6)
+KEY = st.builds(
+    lambda kind, members: kind | members,
+    st.sampled_from([{"kty": "RSA"}, {"kty": "EC", "crv": "P-256"}, {"kty": "OKP", "crv": "Ed25519"}]),
+    st.dictionaries(
+        st.sampled_from(["n", "e", "x", "y", "kid", "use", "alg", "key_ops"]), JSON | st.binary().map(part)
+    ),
+)
 KEYS = [a_pair(algorithm).public for algorithm in Algorithm]
 
 
@@ -105,10 +114,7 @@ def test_reading_an_object_raises_nothing_but_ValueError(body: bytes) -> None:
     assert isinstance(value, dict)
 
 
-@given(
-    body=st.binary()
-    | st.lists(OBJECT).map(lambda keys: part({"keys": keys})).map(lambda t: base64url.decode(t.encode()))
-)
+@given(body=st.binary() | st.lists(KEY, max_size=3).map(lambda keys: json.dumps({"keys": keys}).encode()))
 def test_reading_a_key_set_raises_nothing_but_a_refusal(body: bytes) -> None:
     try:
         keys = read_key_set(body)
@@ -118,15 +124,10 @@ def test_reading_a_key_set_raises_nothing_but_a_refusal(body: bytes) -> None:
     assert keys
 
 
-@given(
-    kty=st.sampled_from([{"kty": "RSA"}, {"kty": "EC", "crv": "P-256"}, {"kty": "OKP", "crv": "Ed25519"}]),
-    members=st.dictionaries(
-        st.sampled_from(["n", "e", "x", "y", "kid", "use", "alg", "key_ops"]), JSON | st.binary().map(part)
-    ),
-)
-def test_reading_a_key_raises_nothing_but_a_refusal(kty: dict[str, object], members: dict[str, object]) -> None:
+@given(jwk=KEY)
+def test_reading_a_key_raises_nothing_but_a_refusal(jwk: dict[str, object]) -> None:
     try:
-        public = read_public_jwk(kty | members)
+        public = read_public_jwk(jwk)
     except KeySetRefused:
         return
 
