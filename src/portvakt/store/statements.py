@@ -150,6 +150,14 @@ PAGE_OF_CLIENTS = _facts(
 
 ONE_USER = select(USERS).where(USERS.c.issuer == ISSUER, USERS.c.id == bindparam("id"))
 
+PAGE_OF_USERS = (
+    select(USERS)
+    .where(USERS.c.issuer == ISSUER, USERS.c.id > bindparam("after"))
+    .order_by(USERS.c.id)
+    .limit(bindparam("limit", type_=Integer))
+)
+"""The next users by id."""
+
 USER_WITH_EMAIL = select(USERS).where(USERS.c.issuer == ISSUER, USERS.c.email_key == bindparam("email_key"))
 
 KEYS_OF_ISSUER = select(SIGNING_KEYS).where(SIGNING_KEYS.c.issuer == ISSUER).order_by(SIGNING_KEYS.c.number)

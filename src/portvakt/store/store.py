@@ -92,6 +92,16 @@ class Store:
         found = await self._read("read a user", statements.ONE_USER, issuer=issuer, id=user_id)
         return rows.user_from(found[0]) if found else None
 
+    async def users(self, issuer: IssuerName, after: UserId | None, limit: int) -> list[User]:
+        """The first `limit` (at least 1) users of an issuer whose id is greater than `after`, by id; see `clients`."""
+        if limit < 1:
+            raise ValueError("a page has at least 1 user")
+        if not rows.is_id(issuer) or not (after is None or rows.is_id(after)):
+            return []
+        read = statements.PAGE_OF_USERS
+        found = await self._read("list users", read, issuer=issuer, after=after or "", limit=limit)
+        return [rows.user_from(row) for row in found]
+
     async def user_by_email(self, issuer: IssuerName, email: str) -> User | None:
         """A user by address, whatever its letter case. Send mail to the stored address only."""
         if not (rows.is_id(issuer) and rows.is_text(email)):
