@@ -1,5 +1,7 @@
 """The guard inside FastAPI and Starlette."""
 
+import subprocess
+import sys
 from typing import Annotated, Any
 
 import fastapi
@@ -214,3 +216,19 @@ def test_B5_middleware_of_another_name_is_no_guard() -> None:
     app = Starlette(routes=[Route("/open", endpoint)], middleware=[Middleware(CORSMiddleware)])
 
     assert a_guard().check_routes(app) == ["GET,HEAD /open"]
+
+
+def test_B5_starlettes_routes_are_listed_without_fastapi() -> None:
+    program = (
+        "import sys; sys.modules['fastapi'] = None\n"
+        "from starlette.applications import Starlette\n"
+        "from starlette.routing import Mount, Route\n"
+        "from portvakt.guard import Guard\n"
+        "guard = Guard(issuer='https://id.example', audience='https://api.example')\n"
+        "app = Starlette(routes=[Mount('/a', routes=[Route('/b', lambda request: None)])])\n"
+        "print(guard.check_routes(app))\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30)
+
+    assert done.stdout == "['GET,HEAD /a/b']\n"

@@ -5,12 +5,13 @@ import base64
 import contextlib
 import json
 import secrets
+import time
 
 import pytest
 
-from access_tokens import a_key, a_token, some_claims
+from access_tokens import AUDIENCE, ISSUER, a_key, a_token, some_claims
 from asgi_driver import call
-from guard_builders import Clock, FakeIssuer, a_guard, bearing, fake_issuer
+from guard_builders import Clock, FakeIssuer, OwnKeys, a_guard, bearing, fake_issuer
 from portvakt.client.fetch import Fetcher
 from portvakt.guard import Denied, Guard
 from portvakt.guard.key_set import COOL_DOWN, FRESH_AT_MOST, KEPT, FetchedKeys, metadata_url
@@ -391,3 +392,33 @@ def test_a_guard_works_in_one_event_loop_after_another() -> None:
             await asyncio.to_thread(lambda: asyncio.run(once(guard_of[0], issuer, a_key(1))))
 
     asyncio.run(both([]))
+
+
+async def test_J11_an_unknown_kid_does_not_shorten_the_pause_after_a_failure() -> None:
+    async with fake_issuer() as issuer:
+        clock = Clock()
+        guard = guarding(issuer, clock)
+        assert await passes(guard, token_of(issuer))
+        issuer.fault = WORSE["500"]
+        clock.advance(FRESH_AT_MOST)
+        assert await passes(guard, token_of(issuer))
+        await landed(guard)
+        assert issuer.fetches == 2
+
+        assert await status(guard, token_of(issuer, a_key(2))) == 401
+
+        assert issuer.fetches == 2
+
+
+@pytest.mark.parametrize("body", [b"[]", b"{", b'{"issuer":"a","issuer":"b"}'])
+async def test_metadata_that_is_no_json_object_gives_no_keys(body: bytes) -> None:
+    async with raw_server(response(body)) as server:
+        assert await status(a_guard(issuer=server.url, keys=None), bearing(a_token())) == 503
+
+
+async def test_a_guard_reads_the_systems_clock_by_default() -> None:
+    guard = Guard(issuer=ISSUER, audience=AUDIENCE, keys=OwnKeys(a_key()))
+    now = int(time.time())
+
+    assert await passes(guard, bearing(a_token({"iat": now, "exp": now + 60})))
+    assert await status(guard, bearing(a_token({"iat": now - 60, "exp": now - 10}))) == 401
