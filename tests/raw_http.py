@@ -20,6 +20,7 @@ from portvakt.server.log import Log
 from portvakt.server.request_head import Limits
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterator
 
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -89,7 +90,7 @@ class Served:
 
 
 @contextlib.contextmanager
-def served(app: ASGIApp, limits: Limits = LENIENT) -> Iterator[Served]:
+def served(app: ASGIApp, limits: Limits = LENIENT, *, tls: ssl.SSLContext | None = None) -> Iterator[Served]:
     """Serve `app` on a free port of 127.0.0.1, on uvloop, until the block ends."""
     descriptor, log_path = tempfile.mkstemp(suffix=".log")
     log = Log(descriptor)
@@ -113,7 +114,15 @@ def served(app: ASGIApp, limits: Limits = LENIENT) -> Iterator[Served]:
             draining.append(True)
 
         await serve(
-            app, host="127.0.0.1", port=0, log=log, limits=limits, on_ready=on_ready, on_draining=on_draining, stop=stop
+            app,
+            host="127.0.0.1",
+            port=0,
+            log=log,
+            limits=limits,
+            on_ready=on_ready,
+            on_draining=on_draining,
+            ssl=tls,
+            stop=stop,
         )
 
     def body() -> None:

@@ -6,6 +6,8 @@ import asyncio
 import http
 from typing import TYPE_CHECKING, Any
 
+from portvakt.server.log import described
+
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message
 
@@ -112,8 +114,11 @@ class Exchange:
         try:
             await app(self.scope, self.receive, self.send)
         except Exception as error:  # noqa: BLE001  a fault of ours is a 503, whatever it is
-            connections.log.failure("request_failed", error, method=self.scope["method"], path=self.scope["path"])
-            self._fail()
+            if self.gone:  # most likely the application's word for that
+                connections.log.event("info", "request_abandoned", path=self.scope["path"], **described(error))
+            else:
+                connections.log.failure("request_failed", error, method=self.scope["method"], path=self.scope["path"])
+                self._fail()
         except BaseException:
             self.connection.abort()
             raise
@@ -125,7 +130,7 @@ class Exchange:
             connections.tasks.discard(self.task)
 
     def _fail(self) -> None:
-        if self.gone or self.ended:
+        if self.ended:
             return
         if self.written:
             self.connection.abort()

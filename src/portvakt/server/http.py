@@ -96,14 +96,18 @@ class Listening:
 
     def sweep(self) -> None:
         """Close what is overdue, and come again."""
-        now = self.loop.time()
-        for connection in [one for one in self.open if one.deadline <= now or one.write_deadline <= now]:
-            connection.expire(now)
+        self._next = self.loop.call_later(self.limits.sweep, self.sweep)
+        self.expire()
         if self.turned_away:
             self.log.event("warning", "too_many_connections", turned_away=self.turned_away, open=len(self.open))
             self.turned_away = 0
             self._make_room()
-        self._next = self.loop.call_later(self.limits.sweep, self.sweep)
+
+    def expire(self) -> None:
+        """Close what is overdue."""
+        now = self.loop.time()
+        for connection in [one for one in self.open if one.deadline <= now or one.write_deadline <= now]:
+            connection.expire(now)
 
     def _make_room(self) -> None:
         """Close a tenth of the connections, of those that wait for nothing."""
@@ -111,15 +115,17 @@ class Listening:
         for connection in idle[: self.most // 10 + 1]:
             connection.abort()
 
-    def end(self) -> None:
+    async def end(self) -> None:
         """Stop sweeping, and end what is still open."""
         if self._next is not None:
             self._next.cancel()
-        for task in self.tasks:
-            if task is not None:
-                task.cancel()
+        left = [task for task in self.tasks if task is not None]
+        for task in left:
+            task.cancel()
         for connection in list(self.open):
             connection.abort()
+        if left:
+            await asyncio.wait(left, timeout=1)  # they may hold what `end` closes
 
 
 async def serve(  # noqa: PLR0913
@@ -139,7 +145,9 @@ async def serve(  # noqa: PLR0913
     """Serve `app` until `stop` is set, or without `stop` until a signal asks for it. True: all ended in order.
 
     The port is bound before `start` runs, so that a taken port opens no database. `on_ready` gets the base URL once
-    requests are answered. Then, on SIGTERM, SIGINT or SIGHUP: `on_draining` (readiness says no), the drain delay, no
+    requests are answered. A stop that is asked for while `start` runs cancels it, and `end` is not called.
+
+    Then, on SIGTERM, SIGINT or SIGHUP: `on_draining` (readiness says no), the drain delay, no
     more connections, at most `limits.drain` seconds for requests in flight, `end`. A second signal ends at once.
 
     Raises:
@@ -155,11 +163,11 @@ async def serve(  # noqa: PLR0913
         if stop is None:
             stop = asyncio.Event()
             undo.enter_context(_signals(loop, stop, hurry))
-        if start is not None:
-            await start()
+        if start is not None and not await _unless_stopped(start(), stop):
+            return True
+        listening = Listening(app, limits, log, loop)
+        server = await loop.create_server(lambda: Connection(listening), sock=listener, ssl=ssl, backlog=BACKLOG)
         try:
-            listening = Listening(app, limits, log, loop)
-            server = await loop.create_server(lambda: Connection(listening), sock=listener, ssl=ssl, backlog=BACKLOG)
             listening.sweep()
             log.event("info", "listening", url=url)
             if owns_process:
@@ -171,8 +179,24 @@ async def serve(  # noqa: PLR0913
             await stop.wait()
             return await _drain(server, listening, _delay(limits, listener), on_draining, hurry)
         finally:
+            server.close()
+            await listening.end()
             if end is not None:
                 await end()
+
+
+async def _unless_stopped(starting: Awaitable[None], stop: asyncio.Event) -> bool:
+    """Wait for the start. False: a stop was asked for first, and the start was cancelled."""
+    task = asyncio.ensure_future(starting)
+    waiting = asyncio.ensure_future(stop.wait())
+    await asyncio.wait((task, waiting), return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if not task.done():
+        task.cancel()
+        await asyncio.wait((task,))
+        return False
+    task.result()
+    return True
 
 
 def _delay(limits: Limits, listener: socket.socket) -> float:
@@ -221,14 +245,10 @@ async def _drain(
     while (listening.open or listening.tasks) and not hurry.is_set() and loop.time() < until:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(hurry.wait(), 0.02)
-        now = loop.time()
-        for connection in [one for one in listening.open if one.deadline <= now]:
-            connection.expire(now)
-    in_order = not listening.tasks
-    listening.end()
-    log.event("info" if in_order else "warning", "stopped", unanswered=len(listening.tasks))
-    await asyncio.sleep(0)
-    return in_order
+        listening.expire()
+    cut = len(listening.tasks)
+    log.event("warning" if cut else "info", "stopped", unanswered=cut)
+    return not cut
 
 
 def run(serving: Callable[[], Coroutine[None, None, bool]], log: Log) -> int:

@@ -199,6 +199,20 @@ def test_an_application_that_says_nothing_is_a_fault_of_ours(server: Served) -> 
         assert status(read_reply(peer)) == 503
 
 
+def test_a_peer_that_left_before_a_fault_is_no_fault_of_ours() -> None:
+    class Fails:
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            raise ConnectionError("client left")
+
+    with served(Fails()) as server:
+        with connect(server.port) as peer:
+            peer.sendall(POST % b"" + b"Content-Length: 2\r\n\r\na")
+        until(lambda: any(line["event"] == "request_abandoned" for line in server.logged()))
+        assert all(line["level"] == "info" for line in server.logged())
+
+
 def one_reply(*messages: Message, request: bytes = GET % b"") -> bytes:
     with served(Says(*messages), dataclasses.replace(BRIEF, idle=0.05, sweep=0.02)) as server:
         return talk(server.port, request)

@@ -251,6 +251,52 @@ async def test_what_was_started_is_ended_on_any_loop() -> None:
     assert order == ["start", "http://127.0.0.1", "end"]
 
 
+async def test_a_stop_cancels_a_start_that_hangs() -> None:
+    stop = asyncio.Event()
+    cancelled = []
+
+    async def start() -> None:
+        stop.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.append(True)
+            raise
+
+    assert await serve(Echo(), host="127.0.0.1", port=0, log=Log(), start=start, stop=stop)
+    assert cancelled
+
+
+async def test_a_start_that_fails_is_told() -> None:
+    async def start() -> None:
+        raise LookupError("no key")
+
+    with pytest.raises(LookupError):
+        await serve(Echo(), host="127.0.0.1", port=0, log=Log(), start=start, stop=asyncio.Event())
+
+
+def test_FT26_who_has_just_connected_is_still_answered() -> None:
+    with a_process() as (process, port), connect(port) as fresh:
+        assert status(talk(port, CLOSE)) == 200
+        process.terminate()
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"draining\n"
+
+        fresh.sendall(GET % b"")
+
+        assert status(read_all(fresh)) == 200
+        assert ended(process)[0] == 0
+
+
+def test_FT26_who_has_just_connected_and_says_nothing_is_not_waited_for() -> None:
+    with a_process() as (process, port), connect(port) as fresh:
+        assert status(talk(port, CLOSE)) == 200
+        process.terminate()
+
+        assert read_all(fresh) == b""
+        assert ended(process)[0] == 0
+
+
 def test_a_base_url_has_brackets_where_they_belong() -> None:
     if not socket.has_ipv6:
         pytest.skip("no IPv6 here")
