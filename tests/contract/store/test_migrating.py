@@ -108,9 +108,9 @@ async def test_FT22_a_database_behind_is_refused_and_one_ahead_is_served(empty_u
 
 
 async def test_FT22_of_several_migrators_at_once_one_migrates_and_all_succeed(empty_url: str) -> None:
-    processes = [await asyncio.create_subprocess_exec(sys.executable, "-c", MIGRATE, empty_url) for _ in range(3)]
+    processes = [await asyncio.create_subprocess_exec(sys.executable, "-c", MIGRATE, empty_url) for _ in range(2)]
 
-    assert [await process.wait() for process in processes] == [0, 0, 0]
+    assert [await process.wait() for process in processes] == [0, 0]
 
     assert current(empty_url)
     with database_at(empty_url).migrating() as connection:
