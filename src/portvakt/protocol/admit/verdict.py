@@ -45,10 +45,11 @@ def admit(token: str, *, rules: Rules, keys: Sequence[PublicKey], now: Instant) 
         return _invalid_token(rules, str(error))
 
 
-def missing_scopes(verified: Verified, needed: AbstractSet[str]) -> Refused | None:
-    """Say `insufficient_scope` under 403 unless every one of `needed` was granted. Scopes are names, not prefixes."""
-    if needed <= verified.scopes:
-        return None
+def missing_scopes(verified: Verified, needed: AbstractSet[str]) -> Refused:
+    """Say `insufficient_scope` under 403 to a token that does not hold all of `needed`.
+
+    Whether it does is `needed <= verified.scopes` and nothing else: scopes are names, not prefixes.
+    """
     lacking = " ".join(sorted(needed - verified.scopes))
     text = "The access token lacks a scope that this needs."
     return Refused(INSUFFICIENT_SCOPE, text, 403, reason=f"scopes that the token lacks: {lacking}")
