@@ -23,7 +23,7 @@ from portvakt.server.documents import DISCOVERY, KEY_SET_PATH, METADATA, key_set
 from portvakt.server.keys import ensure_key
 from portvakt.server.log import Log
 from portvakt.server.quota import Windows
-from portvakt.server.token_endpoint import TokenEndpoint
+from portvakt.server.token_endpoint import OUR_FAULT, TokenEndpoint
 from portvakt.server.uses import WRITE_EVERY, Uses
 from portvakt.store import StoreUnavailable, open_store
 from portvakt.wire.issuer_url import well_known
@@ -106,7 +106,7 @@ class Application:
                 await self._writer
         try:
             await self._uses.write(self._store)
-        except StoreUnavailable as error:
+        except Exception as error:  # noqa: BLE001 - it keeps nobody from stopping
             self._log.failure("last_use_lost", error)
 
     def drain(self) -> None:
@@ -141,7 +141,8 @@ class Application:
     async def _fault(self, call: Call, handler: Handler, send: Send) -> None:
         if call.status:
             raise RuntimeError("a reply had begun") from None
-        await call.reply(handler.fault() if isinstance(handler, TokenEndpoint) else _UNAVAILABLE, send)
+        call.refused = OUR_FAULT
+        await call.reply(handler.speak(OUR_FAULT) if isinstance(handler, TokenEndpoint) else _UNAVAILABLE, send)
 
     def _find(self, scope: Scope) -> Handler:
         path = scope["raw_path"]
@@ -206,7 +207,7 @@ class Application:
             await asyncio.sleep(WRITE_EVERY)
             try:
                 await self._uses.write(self._store)
-            except StoreUnavailable as error:
+            except Exception as error:  # noqa: BLE001 - whatever it was, the next minute is another try
                 self._log.failure("last_use_not_written", error)
 
 
@@ -275,7 +276,8 @@ class _Document:
             return
         reply = await self._read()
         etag = dict(reply.headers)["etag"].encode()
-        if any(name == b"if-none-match" and etag in value for name, value in scope["headers"]):
+        known = [value for name, value in scope["headers"] if name == b"if-none-match"]
+        if any(etag in value or value.strip() == b"*" for value in known):  # RFC 9110 §13.1.2
             reply = Reply(304, tuple(header for header in reply.headers if header[0] != "content-type"), b"")
         await call.reply(reply, send)
 

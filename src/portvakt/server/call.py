@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _PROCESS = os.urandom(4).hex()
 _COUNT = itertools.count(1)
 _NOT_OURS = frozenset({404, 421})
+_NOT_MODIFIED = 304
 
 
 class Disconnected(Exception):
@@ -58,7 +59,9 @@ class Call:
         """Send the whole reply. A refusal carries its reference."""
         self.status = reply.status
         self.size = len(reply.body)
-        headers = [*encoded(reply.headers), (b"content-length", str(self.size).encode())]
+        headers = [*encoded(reply.headers)]
+        if reply.status != _NOT_MODIFIED:  # RFC 9110 §8.6: there it could only be the length of the 200
+            headers.append((b"content-length", str(self.size).encode()))
         if self.refused is not None:
             headers.append((b"portvakt-reference", self.reference.encode()))
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
