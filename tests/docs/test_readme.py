@@ -1,0 +1,124 @@
+"""The README is executed: what it tells a newcomer to type works, in its order, in an empty folder."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from programs import PATIENCE, Done, curl_json, portvakt, running
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parent.parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    """Return the README's blocks of code in a language."""
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def commands(beginning: str) -> list[list[str]]:
+    """Return the commands of all shell blocks that begin so, as lists of words, comments left out."""
+    lines = "\n".join(blocks("sh")).splitlines()
+    return [shlex.split(line, comments=True) for line in lines if line.startswith(beginning)]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def run(words: list[str], folder: Path, **swapped: str) -> Done:
+    words = [swapped.get(word, word) for word in words[1:]]
+    done = portvakt(*words, cwd=folder)
+    assert done.code == 0, (words, done.err)
+    return done
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[tuple[int, int]]:
+    """The README's FastAPI application under uvicorn; gives its port and the issuer's."""
+    (code,) = blocks("python")
+    assert len([line for line in code.splitlines() if line]) <= 10
+    issuer_port, api_port = free_port(), free_port()
+    (tmp_path / "notes.py").write_text(code.replace("8040", str(issuer_port)))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "uvicorn", "notes:app", "--port", str(api_port), "--log-level", "warning"],
+        cwd=tmp_path,
+    )
+    try:
+        give_up_at = time.monotonic() + PATIENCE
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", api_port), timeout=1).close()
+                break
+            except OSError:
+                assert process.poll() is None
+                assert time.monotonic() < give_up_at
+        yield api_port, issuer_port
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)
+
+
+def test_the_two_commands_stand_near_the_top() -> None:
+    top = README[: len(README) // 3]
+
+    assert "./dev demo" in top
+    assert "./dev test" in top
+
+
+def test_what_the_readme_says_to_type_serves_an_api_behind_a_guard(tmp_path: Path, api: tuple[int, int]) -> None:
+    api_port, port = api
+    init, create, serve = (
+        commands("portvakt init")[0],
+        commands("portvakt client create")[0],
+        commands("portvakt serve"),
+    )
+    (curl,) = (words for words in commands("curl"))
+    run(init, tmp_path)
+    settings = tmp_path / "portvakt.toml"
+    settings.write_text(settings.read_text().replace("8040", str(port)).replace("# port", "port"))
+    client = json.loads(run([*create, "--json"], tmp_path).out)
+    pair = f"{client['client_id']}:{client['client_secret']}"
+
+    with running(*serve[0][1:], "--json", cwd=tmp_path):
+        ask = shlex.join(curl).replace("CLIENT_ID:CLIENT_SECRET", pair).replace("8040", str(port))
+        status, body = curl_json(ask)
+        token = json.loads(body)["access_token"]
+        notes = f"curl http://127.0.0.1:{api_port}/notes"
+        with_token = curl_json(f"{notes} -H 'Authorization: Bearer {token}'")
+        without = curl_json(f"{notes} --include")
+        for beginning in ("portvakt client list", "portvakt client rotate", "portvakt keys", "portvakt check"):
+            run(commands(beginning)[0], tmp_path, CLIENT_ID=client["client_id"])
+        both = curl_json(ask)
+        run(commands("portvakt client disable")[0], tmp_path, CLIENT_ID=client["client_id"])
+        disabled = curl_json(ask)
+
+    assert (status, json.loads(body)["scope"]) == (200, "read")
+    assert with_token == (200, json.dumps({"asked_by": client["client_id"]}, separators=(",", ":")))
+    assert without[0] == 401
+    assert "www-authenticate: Bearer" in without[1]
+    assert both[0] == 200
+    assert disabled[0] == 401
+
+
+def test_the_readme_names_no_command_and_no_file_that_is_not_there(tmp_path: Path) -> None:
+    for words in commands("portvakt "):
+        done = portvakt(*[word for word in words[1:3] if not word.startswith(("-", "+"))], "--help", cwd=tmp_path)
+        assert done.code == 0, words
+    for target in re.findall(r"\]\(([^)]+)\)", README):
+        assert (ROOT / target).exists(), target
