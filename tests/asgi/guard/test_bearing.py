@@ -254,3 +254,15 @@ async def test_a_graphql_api_says_forbidden_and_bad_user_input() -> None:
 
 async def test_a_provider_with_graphql_may_be_asked_for_rest() -> None:
     assert (await ask(guard=a_breeze(api="rest"))).json()["error"] == "missing_token"
+
+
+async def test_remembered_tokens_stay_where_the_same_keys_come_as_another_tuple() -> None:
+    clock, keys = Clock(), OwnKeys(a_key())
+    guard = a_guard(clock=clock, keys=keys)
+    token = bearing(a_token())
+    first = await guard.verify(token)
+
+    keys.publish(a_key())
+    clock.advance(1)
+
+    assert await guard.verify(token) is first
