@@ -14,6 +14,7 @@ from portvakt.sandbox.echo_api import echo_api
 from portvakt.sandbox.graphql import Introspection
 from portvakt.sandbox.quota_gate import quota_gate
 from portvakt.sandbox.seed import adding
+from portvakt.server.quota import Windows
 
 if TYPE_CHECKING:
     from portvakt.jose.keys import PublicKey
@@ -107,7 +108,7 @@ def apis(application: Application, issuer: Issuer, log: Log) -> dict[str, App]:
         issuer=issuer.name,
         api=provider.api,
         quota=issuer.api_quota,
-        windows=application.windows,
+        windows=Windows(),  # its own: addresses are strangers' to invent, clients' windows are not theirs to push out
         now=application.clock,
     )
     host = urlsplit(issuer.url)

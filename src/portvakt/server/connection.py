@@ -1,7 +1,7 @@
 """One HTTP/1.1 connection on httptools' parser: what may be sent to us, how much of it, and how slowly.
 
 Every doubt about where a message ends is a way to smuggle one, so whoever raises it is refused and cut off
-(docs/decisions/0006-http-connections.md). Deadlines cost nothing while they are kept: each connection notes when it is
+(docs/decisions/0008-http-connections.md). Deadlines cost nothing while they are kept: each connection notes when it is
 due, and one sweep over all of them looks.
 """
 
