@@ -1,0 +1,84 @@
+"""A real store that fails, waits or answers late on order, and counts what it is asked."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from portvakt.store import Store
+from portvakt.store.address import database_at
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from portvakt.model.change import Applied, Change, Lost
+    from portvakt.model.nouns import ClientFacts, SigningKey
+    from portvakt.model.values import ClientId, Instant, IssuerName, SecretId
+    from portvakt.store import Watch
+
+
+class FailingStore(Store):
+    """The methods named in `failing` raise; those in `afterwards` do something more before they answer."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(database_at(f"sqlite:///{path}"))
+        self.failing: dict[str, Exception] = {}
+        self.afterwards: dict[str, Callable[[], Awaitable[object]]] = {}
+        self.asked: Counter[str] = Counter()
+        self.is_blind = False
+
+    def watch(self) -> Watch:
+        return _Blindfold(self, super().watch())
+
+    async def check(self) -> None:
+        self._meet("check")
+        await super().check()
+
+    async def client_facts(self, issuer: IssuerName, client_id: ClientId) -> ClientFacts | None:
+        self._meet("client_facts")
+        found = await super().client_facts(issuer, client_id)
+        await self._then("client_facts")
+        return found
+
+    async def signing_keys(self, issuer: IssuerName) -> tuple[SigningKey, ...]:
+        self._meet("signing_keys")
+        found = await super().signing_keys(issuer)
+        await self._then("signing_keys")
+        return found
+
+    async def apply(self, changes: Sequence[Change]) -> Applied | Lost:
+        self._meet("apply")
+        return await super().apply(changes)
+
+    async def record_use(self, uses: Mapping[tuple[IssuerName, ClientId, SecretId], Instant]) -> None:
+        self._meet("record_use")
+        await super().record_use(uses)
+
+    def _meet(self, method: str) -> None:
+        self.asked[method] += 1
+        if method in self.failing:
+            raise self.failing[method]
+
+    async def _then(self, method: str) -> None:
+        # Taken out first, so that what is done may ask the store itself.
+        more = self.afterwards.pop(method, None)
+        if more is not None:
+            await more()
+
+
+class _Blindfold:
+    """A watch that cannot know anything while its store is blind."""
+
+    def __init__(self, store: FailingStore, watch: Watch) -> None:
+        self._store = store
+        self._watch = watch
+
+    def token(self) -> int | None:
+        return None if self._store.is_blind else self._watch.token()
+
+    def applied(self) -> None:
+        self._watch.applied()
+
+    async def close(self) -> None:
+        await self._watch.close()
