@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import text
 
 from portvakt.model.change import (
     AddClient,
@@ -21,6 +22,8 @@ from portvakt.model.values import ClientId, Instant, KeyId, SecretId, UserId
 from stored import ACME, CLIENT, OTHER, OWNER, SECRET, a_client, a_client_with_a_secret, a_key, a_secret, a_user
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from portvakt.model.nouns import ClientFacts
     from portvakt.store import Store
 
@@ -125,12 +128,27 @@ async def test_the_end_of_a_key_is_said_once(kept: Store) -> None:
 
 
 async def test_last_use_moves_forward_only(kept: Store) -> None:
+    seen = []
     for moment in (100, 90, 110, 110):
-        await kept.record_use({(ACME, CLIENT, SECRET): Instant(moment)})
-        await kept.record_use({(ACME, CLIENT, SecretId("gone")): Instant(moment)})
+        await kept.record_use({(ACME, CLIENT, SECRET): Instant(moment), (ACME, CLIENT, SecretId("gone")): Instant(1)})
+        seen.append((await facts_of_the_client(kept)).secrets[0].last_used_at)
     await kept.record_use({})
 
-    assert (await facts_of_the_client(kept)).secrets[0].last_used_at == 110
+    assert seen == [100, 100, 110, 110]
+
+
+async def test_the_counter_is_raised_once_by_each_applied_set_and_by_nothing_else(kept: Store) -> None:
+    def read(connection: Connection) -> int:
+        return int(connection.execute(text("SELECT value FROM revision")).scalar_one())
+
+    before = await kept._database.read(read)
+    await kept.apply([ChangeClient(ACME, CLIENT, 1), SetClientDisabled(ACME, CLIENT, Instant(1))])
+    applied = await kept._database.read(read)
+    await kept.apply([SetClientDisabled(ACME, CLIENT, None), ChangeClient(ACME, CLIENT, 1)])
+    await kept.record_use({(ACME, CLIENT, SECRET): Instant(1)})
+    after = await kept._database.read(read)
+
+    assert (applied, after) == (before + 1, before + 1)
 
 
 async def test_last_use_of_many_secrets_is_written_together(kept: Store) -> None:
