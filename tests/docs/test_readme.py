@@ -102,6 +102,7 @@ def test_what_the_readme_says_to_type_serves_an_api_behind_a_guard(tmp_path: Pat
         notes = f"curl http://127.0.0.1:{api_port}/notes"
         with_token = curl_json(f"{notes} -H 'Authorization: Bearer {token}'")
         without = curl_json(f"{notes} --include")
+        metadata = curl_json(f"curl http://127.0.0.1:{api_port}/.well-known/oauth-protected-resource/standard/api")
         for beginning in ("portvakt client list", "portvakt client rotate", "portvakt keys", "portvakt check"):
             run(commands(beginning)[0], tmp_path, CLIENT_ID=client["client_id"])
         both = curl_json(ask)
@@ -111,7 +112,9 @@ def test_what_the_readme_says_to_type_serves_an_api_behind_a_guard(tmp_path: Pat
     assert (status, json.loads(body)["scope"]) == (200, "read")
     assert with_token == (200, json.dumps({"asked_by": client["client_id"]}, separators=(",", ":")))
     assert without[0] == 401
-    assert "www-authenticate: Bearer" in without[1]
+    challenge = re.search(r'www-authenticate: Bearer resource_metadata="([^"]+)"', without[1])
+    assert challenge is not None
+    assert json.loads(metadata[1])["authorization_servers"] == [f"http://127.0.0.1:{port}/standard"]
     assert both[0] == 200
     assert disabled[0] == 401
 

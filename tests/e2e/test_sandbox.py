@@ -51,7 +51,7 @@ def test_a_token_expires_when_the_clock_is_turned(tmp_path: Path) -> None:
         before = me(breeze, token)
         turned = portvakt("clock", "+55m", "--url", told["base_url"], "--json", cwd=tmp_path).json()
         meanwhile = me(breeze, token)
-        portvakt("clock", "+6m", "--data", "d", cwd=tmp_path)
+        portvakt("clock", "+5m", "--data", "d", cwd=tmp_path)
         after = me(breeze, token)
         anew = me(breeze, breeze_token(breeze))
 

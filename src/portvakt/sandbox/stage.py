@@ -99,6 +99,7 @@ def apis(application: Application, issuer: Issuer, log: Log) -> dict[str, App]:
         issuer=issuer.url,
         audience=issuer.audience,
         provider=provider,
+        leeway=0,  # one clock: turned by a token's lifetime, it ends the token
         clock=application.clock,
         keys=_OwnKeys(application, issuer),
     )
