@@ -36,7 +36,8 @@ def rotate(*, issuer: IssuerName = None, config: Config = None, data: Data = Non
     chosen = choose_issuer(settings, issuer)
 
     async def ask(administration: "Administration") -> "tuple[SigningKey, ...]":
-        return await administration.rotate_keys(chosen)
+        await administration.rotate_keys(chosen)
+        return await administration.keys(chosen)  # with the end of the one that now has a successor
 
     _say(chosen, administer(settings, ask), as_json=as_json)
 
