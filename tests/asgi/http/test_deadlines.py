@@ -54,6 +54,26 @@ def test_E6_chunks_that_drip_are_refused_in_time(server: Served) -> None:
     assert refused(dripping(server.port, POST + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"), 408)
 
 
+def test_E6_a_head_on_a_kept_connection_has_its_own_deadline() -> None:
+    with served(Echo(), dataclasses.replace(BRIEF, idle=60)) as server, connect(server.port) as peer:
+        peer.sendall(GET)
+        read_reply(peer)
+        peer.sendall(b"GET / HTTP/1.1\r\n")
+
+        assert refused(read_all(peer), 408)
+
+
+def test_E6_a_body_has_its_own_deadline() -> None:
+    with served(Echo(), dataclasses.replace(BRIEF, head=60)) as server:
+        assert refused(talk(server.port, POST + b"Content-Length: 9\r\n\r\n"), 408)
+
+    with served(Echo(), dataclasses.replace(BRIEF, body=60)) as server, connect(server.port) as peer:
+        peer.sendall(POST + b"Content-Length: 2\r\n\r\n")
+        time.sleep(0.45)
+        peer.sendall(b"ab")
+        assert status(read_reply(peer)) == 200
+
+
 def test_T9_a_promised_body_that_does_not_come_is_refused_in_time(server: Served) -> None:
     assert refused(talk(server.port, POST + b"Content-Length: 50000000\r\n\r\n0123456789"), 408)
 
@@ -162,6 +182,16 @@ def test_FT36_idle_connections_make_room() -> None:
             read_reply(peer)
 
         until(lambda: talk(server.port, POST + b"Connection: close\r\n\r\n").startswith(b"HTTP/1.1 200"))
+
+
+def test_a_refused_peer_may_finish_its_sentence_before_it_reads_the_refusal(server: Served) -> None:
+    with connect(server.port) as peer:
+        peer.sendall(b"nonsense\r\n\r\n")
+        for _ in range(4):
+            time.sleep(0.02)
+            peer.sendall(b"x" * 1_000)
+
+        assert refused(read_all(peer))
 
 
 def test_a_linger_ends_also_for_those_who_go_on_sending(server: Served) -> None:

@@ -50,12 +50,15 @@ def contexts(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, 
 
 def test_a_request_over_tls_is_https(contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
     echo = Echo()
-    with served(echo, tls=contexts[0]) as server, connect(server.port) as plain:
-        with contexts[1].wrap_socket(plain, server_hostname="127.0.0.1") as peer:
-            for _ in range(2):
-                peer.sendall(GET)
-                assert status(read_reply(peer)) == 200
-            peer.sendall(b"GET evil HTTP/1.1\r\nHost: a\r\n\r\n")
-            assert refused(read_all(peer))
+    with (
+        served(echo, tls=contexts[0]) as server,
+        connect(server.port) as plain,
+        contexts[1].wrap_socket(plain, server_hostname="127.0.0.1") as peer,
+    ):
+        for _ in range(2):
+            peer.sendall(GET)
+            assert status(read_reply(peer)) == 200
+        peer.sendall(b"GET evil HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert refused(read_all(peer))
 
     assert echo.scopes[0]["scheme"] == "https"
