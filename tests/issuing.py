@@ -199,7 +199,7 @@ class Serving:
             method,
             path or urlsplit(issuer.url).path + issuer.provider.token_paths[0],
             headers=[
-                ("host", host or urlsplit(issuer.url).netloc),
+                ("host", urlsplit(issuer.url).netloc if host is None else host),
                 *([("content-type", content_type)] if content_type is not None else []),
                 *([("authorization", authorization)] if authorization is not None else []),
                 *headers,
@@ -293,9 +293,9 @@ async def serving(
     descriptor = os.open(log_path, os.O_CREAT | os.O_WRONLY, 0o600)
     log = Log(descriptor)
     turned = clock or TurnableClock(lambda: NOW)
-    application = Application(issuers=issuers, store=kept, secret=INSTALLATION, clock=turned, log=log, **more)
-    served = Serving(application, kept, turned, path, log, log_path)
     try:
+        application = Application(issuers=issuers, store=kept, secret=INSTALLATION, clock=turned, log=log, **more)
+        served = Serving(application, kept, turned, path, log, log_path)
         await application.start()
         yield served
         await application.stop()
