@@ -82,6 +82,7 @@ class Application:
         self._writer: asyncio.Task[None] | None = None
         self._watch = store.watch()
         self.copy = Copy(store, self._watch, key=self._sealing)
+        self._hosts: dict[bytes, str] = {}  # how the issuers' URLs spell their hosts, which is how nearly all come
         self._routes: dict[str, dict[bytes, Handler]] = {ANY_HOST: {b"/livez": self._livez, b"/readyz": self._readyz}}
         for issuer in self.issuers:
             self._route_issuer(issuer)
@@ -149,8 +150,11 @@ class Application:
         found = self._routes[ANY_HOST].get(path)
         if found is not None:
             return found
-        host = next((value for name, value in scope["headers"] if name == b"host"), b"")
-        routes = self._routes.get(_host_of(host.decode("latin-1")))
+        routes = None
+        for name, value in scope["headers"]:
+            if name == b"host":
+                routes = self._routes.get(self._hosts.get(value) or _host_of(value.decode("latin-1")))
+                break
         if routes is None:
             return _wrong_host
         return routes.get(path, _not_found)
@@ -183,7 +187,8 @@ class Application:
 
     def _route(self, url: str, handler: Handler) -> None:
         parts = urlsplit(url)
-        routes = self._routes.setdefault(_host_of(parts.netloc), {})
+        host = self._hosts[parts.netloc.encode("ascii")] = _host_of(parts.netloc)
+        routes = self._routes.setdefault(host, {})
         path = parts.path.encode("ascii")
         if path in routes or path in self._routes[ANY_HOST]:
             raise ValueError(f"two things would answer at {url}")

@@ -93,8 +93,12 @@ def encoded(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[bytes, bytes], 
     return tuple((name.encode("ascii"), value.encode("ascii")) for name, value in headers)
 
 
-async def read_body(receive: Receive, limit: int) -> bytes | None:
+async def read_body(
+    receive: Receive, limit: int, *, before_waiting: Callable[[], object] | None = None
+) -> bytes | None:
     """Return the body, or None if it is longer than `limit` bytes; it is then not read to its end.
+
+    `before_waiting` is called once if more of it than the first piece must be waited for; it may raise.
 
     Raises:
         Disconnected: the client went away.
@@ -110,6 +114,8 @@ async def read_body(receive: Receive, limit: int) -> bytes | None:
         more = message.get("more_body", False)
         if not parts and not more:  # nearly always: the whole body came with its head
             return body if len(body) <= limit else None
+        if not parts and before_waiting is not None:
+            before_waiting()
         parts.append(body)
         length += len(body)
     return b"".join(parts) if length <= limit else None
