@@ -100,6 +100,7 @@ class PostgresProgram:
         self._folder = folder
         self._account = account
         self._process: subprocess.Popen[bytes] | None = None
+        self._mourner: subprocess.Popen[bytes] | None = None
         self._password = "p@ss/%:" + secrets.token_urlsafe(12)  # what a URL has to encode
         self._port = 0
         self.version = 0
@@ -127,6 +128,12 @@ class PostgresProgram:
             return
         settings = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
         self._process = self._run("postgres", "-D", str(self._folder / "data"), "-p", str(self._port), *settings)
+        # Our end of its standard input closes also when we are killed.
+        self._mourner = subprocess.Popen(
+            ["/bin/sh", "-c", 'read _; kill -QUIT "$0"; sleep 1; rm -rf "$1"', str(self._process.pid), self._folder],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        )
         give_up_at = time.monotonic() + READY_WITHIN
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > give_up_at:
@@ -135,6 +142,10 @@ class PostgresProgram:
 
     def stop(self, sent: signal.Signals = signal.SIGINT) -> None:
         """SIGINT is a fast shutdown; SIGQUIT leaves at once without writing a checkpoint, like a crash."""
+        if self._mourner is not None:
+            self._mourner.kill()
+            self._mourner.communicate()
+            self._mourner = None
         if self._process is None or self._process.poll() is not None:
             return
         self._process.send_signal(sent)
