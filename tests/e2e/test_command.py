@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import pty
 import shutil
 import signal
 import socket
@@ -298,6 +299,64 @@ def test_an_email_that_is_none_leaves_nothing_that_blocks(shell: Shell) -> None:
     shell.run("init", "--yes")
 
 
+def test_FT12_init_where_nothing_can_be_written_is_one_line(shell: Shell) -> None:
+    assert "cannot write in ." in shell.complaint("init", "--yes", "--config", "x" * 300, code=1)
+
+
+def test_init_refuses_what_would_break_its_file(shell: Shell) -> None:
+    assert "control character" in shell.complaint("init", "--yes", "--database", "sqlite:///a\nb", code=2)
+    shell.environ["PORTVAKT_URL"] = 'https://a"b'
+    assert "PORTVAKT_URL: " in shell.complaint("init", "--yes", code=3)
+    assert not (shell.folder / "portvakt.toml").exists()
+
+
+def test_init_does_not_mistake_the_database_of_a_run_before(shell: Shell) -> None:
+    shell.run("init", "--yes", "--database", f"postgresql://u:{CANARY}@127.0.0.1:1/n", code=5)
+
+    line = shell.complaint("init", "--yes", "--database", f"postgresql://u:{CANARY}@127.0.0.1:1/other", code=1)
+
+    assert "portvakt.database names another database" in line
+    assert CANARY not in line
+
+
+def test_two_inits_at_once_make_one_installation(shell: Shell) -> None:
+    command = [sys.executable, "-m", "portvakt.cli", "init", "--yes"]
+
+    both = [
+        subprocess.Popen(
+            command, cwd=shell.folder, env=shell.environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
+        for _ in range(2)
+    ]
+
+    ended = [(process.communicate(timeout=READY_WITHIN)[1].decode(), process.returncode) for process in both]
+    assert sorted(code for _, code in ended) == [0, 1], ended
+    shell.run("client", "create", "--issuer", "breeze", "--name", "x")
+
+
+def test_init_asks_on_a_terminal(shell: Shell) -> None:
+    terminal, inside = pty.openpty()
+    with (
+        subprocess.Popen(
+            [sys.executable, "-m", "portvakt.cli", "init"],
+            cwd=shell.folder,
+            env=shell.environ,
+            stdin=inside,
+            stdout=subprocess.PIPE,
+            stderr=inside,
+            text=True,
+        ) as process,
+        os.fdopen(terminal, "wb", buffering=0) as keyboard,
+    ):
+        os.close(inside)
+        keyboard.write(b"sqlite:///other.db\nann@example.com\ny\n")
+        out, _ = process.communicate(timeout=READY_WITHIN)
+
+    assert process.returncode == 0
+    assert "the operator ann@example.com" in out
+    assert (shell.folder / "other.db").exists()
+
+
 # serve, check-config, db
 
 
@@ -368,6 +427,38 @@ def test_another_port_moves_the_listener_and_says_that_issuers_stay(installed: S
 
     assert (ready["base_url"], status) == (f"http://127.0.0.1:{port}", 200)
     assert f"but the server listens on port {port}" in (installed.folder / "serve.log").read_text()
+
+
+def test_people_are_told_in_words(installed: Shell) -> None:
+    client_id = installed.json("client", "create", "--issuer", "standard", "--name", "x", "--scope", "r")["client_id"]
+
+    assert installed.run("check-config").stdout == (
+        f"portvakt.toml is right: 2 issuers, database sqlite:///{installed.folder}/portvakt.db\n"
+    )
+    assert installed.run("db", "upgrade").stdout == f"sqlite:///{installed.folder}/portvakt.db is of this version.\n"
+    shown = installed.run("client", "disable", "--issuer", "standard", client_id).stdout
+    assert "enabled        no" in shown
+    assert "live, ends 20" in shown
+    assert "not used yet" in shown
+    (heads, row) = installed.run("client", "list", "--issuer", "standard").stdout.splitlines()
+    assert heads.split() == ["CLIENT", "ID", "NAME", "OWNER", "ENABLED", "SECRETS"]
+    assert row.split() == [client_id, "x", "operator@localhost", "no", "1", "of", "1", "usable"]
+
+
+def test_a_reader_who_goes_away_is_no_fault(installed: Shell) -> None:
+    piped = subprocess.run(
+        f"{sys.executable} -m portvakt.cli keys list --issuer breeze | true; exit ${{PIPESTATUS[0]}}",
+        shell=True,
+        executable="/bin/bash",
+        cwd=installed.folder,
+        env=installed.environ,
+        capture_output=True,
+        text=True,
+        timeout=READY_WITHIN,
+        check=False,
+    )
+
+    assert (piped.returncode, piped.stderr) == (1, "")
 
 
 # client

@@ -87,16 +87,20 @@ def init(
 ) -> None:
     """Make an installation: settings, its secret, the database, the first operator."""
     path = Path(config)
-    if path.exists() or path.is_symlink():
-        raise Stop(Exit.REFUSED, f"{path} exists already; edit it, or name another with --config")
-    if not path.parent.is_dir():
-        raise Stop(Exit.REFUSED, f"there is no folder {path.parent}; make it first")
-    plan = _plan(path, database, email) if yes else _ask(path, database, email)
     try:
+        _require_room(path)
+        plan = _plan(path, database, email) if yes else _ask(path, database, email)
         settings, operator = _make(plan)
     except OSError as error:
         raise Stop(Exit.REFUSED, f"cannot write in {path.parent}: {error.strerror or 'no reason given'}") from None
     _say_done(plan, settings, operator, as_json=as_json)
+
+
+def _require_room(path: Path) -> None:
+    if path.exists() or path.is_symlink():
+        raise Stop(Exit.REFUSED, f"{path} exists already; edit it, or name another with --config")
+    if not path.parent.is_dir():
+        raise Stop(Exit.REFUSED, f"there is no folder {path.parent}; make it first")
 
 
 def _plan(path: Path, database: str | None, email: str | None) -> Plan:
