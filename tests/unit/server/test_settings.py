@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import secrets
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
@@ -391,7 +392,7 @@ WEAK = {
     "one character": ("a" * 64, "is not random enough"),
     "repeated": ("Zx9-qLw3RtY7_kPm" * 4, "is not random enough"),
     "a run": ("abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMN", "is not random enough"),
-    "few characters": ("0110100110010110" + "1001011001101001" * 2 + "01", "is not random enough"),
+    "few characters": ("aX5Xa5a5XaX5a5XaXa5X5aXa5XaX5Xa5aX5aXaX5Xa5a5", "is not random enough"),
     "changeme": ("changeme-" + SECRET, "is a placeholder"),
     "CHANGE_ME": ("CHANGE_ME", "is a placeholder"),
     "an example": ("example" + SECRET, "is a placeholder"),
@@ -467,6 +468,8 @@ def test_K2_settings_show_neither_the_secret_nor_the_databases_password(tmp_path
     for shown in (repr(settings), str(settings), f"{settings}", settings.shown_database):
         assert SECRET not in shown
         assert "hunter2" not in shown
+    with pytest.raises(TypeError, match="not pickled"):
+        pickle.dumps(settings)
 
 
 CANARY = "canary-" + secrets.token_hex(8)
