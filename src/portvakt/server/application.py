@@ -226,7 +226,7 @@ def run(settings: Settings, *, on_ready: Callable[[str], None] | None = None) ->
         StoreUnavailable: the database does not answer, or is behind this version's schema.
         portvakt.jose.sealing.UnsealFailed: the secret is not the one that the keys were sealed with.
     """
-    log = Log()
+    log = Log(least=settings.log_level)
     opened: list[tuple[Store, Application]] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 import httptools
 
-from portvakt.server.exchange import JSON_HEADERS, STATUS_LINES, Exchange, error_body
+from portvakt.server.exchange import JSON_HEADERS, Exchange, error_body, status_and_date
 from portvakt.server.request_head import BODY, CLOSED, HEAD, NOTHING, Limits, MalformedError, RequestHead
 
 if TYPE_CHECKING:
@@ -315,7 +315,7 @@ class Connection(RequestHead):
 
     def _write_refusal(self, refusal: MalformedError) -> None:
         body = error_body("invalid_request", refusal.description)
-        lines = [STATUS_LINES[refusal.status], *(b"%b: %b\r\n" % header for header in JSON_HEADERS)]
+        lines = [status_and_date(refusal.status), *(b"%b: %b\r\n" % header for header in JSON_HEADERS)]
         lines.append(b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body))
         self.transport.write(b"".join([*lines, body]))
         self.connections.log.event(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import http
+import time
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
 from portvakt.server.log import described
@@ -30,6 +32,18 @@ def _phrase(status: int) -> str:
 
 
 STATUS_LINES = {status: f"HTTP/1.1 {status} {_phrase(status)}\r\n".encode() for status in range(100, 600)}
+
+_dated = (0, b"")
+
+
+def status_and_date(status: int) -> bytes:
+    """Return the first two lines of an answer. RFC 9110 §6.6.1: a server with a clock MUST send Date."""
+    global _dated  # noqa: PLW0603  made once a second
+    second = int(time.time())
+    if second != _dated[0]:
+        _dated = (second, f"date: {formatdate(second, usegmt=True)}\r\n".encode())
+    return STATUS_LINES[status] + _dated[1]
+
 
 JSON_HEADERS = ((b"content-type", b"application/json"), (b"cache-control", b"no-store"))
 
@@ -202,7 +216,7 @@ class Exchange:
     def _head_parts(self, status: int, headers: list[tuple[bytes, bytes]], size: int, *, more: bool) -> list[bytes]:
         """Return the head's bytes, and set how the body is framed (RFC 9112 §6): that is never the application's."""
         length = None
-        parts = [STATUS_LINES[status]]
+        parts = [status_and_date(status)]
         for name, value in headers:
             lower = name.lower()
             if lower == b"connection":
@@ -211,7 +225,7 @@ class Exchange:
                 if lower == b"content-length":
                     length = int(value)
                 parts += (lower, b": ", value, b"\r\n")
-        lines = len(parts) // 4 + 1
+        lines = len(parts) // 4 + 2
         if not more and not self.complete:
             self.keep_alive = False  # the rest of the request's body will not be read
         framing = self._framing(status, length, size, more=more)

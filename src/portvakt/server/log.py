@@ -79,14 +79,24 @@ def described(error: BaseException) -> dict[str, Any]:
     }
 
 
+LEVELS = ("debug", "info", "warning", "error")
+
+
 class Log:
     """Writes JSON lines to the file descriptor `descriptor`. Any thread may call it."""
 
     def __init__(
-        self, descriptor: int = 2, *, lines: int = 10_000, size: int = 4 << 20, wall: Callable[[], float] = time.time
+        self,
+        descriptor: int = 2,
+        *,
+        least: str = "debug",
+        lines: int = 10_000,
+        size: int = 4 << 20,
+        wall: Callable[[], float] = time.time,
     ) -> None:
-        """Hold at most `lines` lines and `size` bytes that are not yet written."""
+        """Write what is of level `least` or graver. Hold at most `lines` lines and `size` bytes not yet written."""
         self._descriptor = descriptor
+        self._least = LEVELS.index(least)
         self._most_lines = lines
         self._most_bytes = size
         self._wall = wall
@@ -105,6 +115,8 @@ class Log:
 
     def event(self, level: str, event: str, **fields: object) -> None:
         """Log something that happens rarely. `level` is debug, info, warning or error."""
+        if LEVELS.index(level) < self._least:
+            return
         rest = "".join(f",{encode_basestring_ascii(name)}:{value(thing)}" for name, thing in fields.items())
         self._append(f'{{"ts":"{self._now()}","level":"{level}","event":{quoted(event)}{rest}}}\n')
         if level in ("warning", "error"):
@@ -134,6 +146,8 @@ class Log:
         `path` comes without its query. `duration` is in milliseconds, `size` the bytes of the reply's body.
         `client_id` is given only where it was authenticated; `code` and `reason` only for a refusal.
         """
+        if self._least and LEVELS.index("info" if status < FAULT else "error") < self._least:
+            return
         encode = encode_basestring_ascii
         # Only a text that a stranger chose goes the long way.
         shown = (
@@ -237,7 +251,7 @@ class LibraryHandler(logging.Handler):
         """Log one record: its message, and its exception by type and place."""
         try:
             error = record.exc_info[1] if record.exc_info else None
-            level = "error" if record.levelno >= logging.ERROR else record.levelname.lower()
+            level = "error" if record.levelno >= logging.ERROR else "warning"  # from WARNING on: see library_logs_to
             message = record.getMessage()
             self._log.event(
                 level, "library", logger=record.name, message=message, **(described(error) if error else {})

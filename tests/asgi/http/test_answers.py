@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import re
+import time
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -212,9 +215,17 @@ def test_a_peer_that_left_before_a_fault_is_no_fault_of_ours() -> None:
         assert all(line["level"] == "info" for line in server.logged())
 
 
-def one_reply(*messages: Message, request: bytes = GET % b"") -> bytes:
+DATE = re.compile(rb"\r\ndate: ([^\r]+)")
+
+
+def dated_reply(*messages: Message, request: bytes = GET % b"") -> bytes:
     with served(Says(*messages), dataclasses.replace(BRIEF, idle=0.05, sweep=0.02)) as server:
         return talk(server.port, request)
+
+
+def one_reply(*messages: Message, request: bytes = GET % b"") -> bytes:
+    """Return the reply without its date."""
+    return DATE.sub(b"", dated_reply(*messages, request=request))
 
 
 def test_a_reply_without_a_length_gets_one() -> None:
@@ -238,6 +249,13 @@ def test_a_reply_in_pieces_to_http_1_0_ends_with_the_connection() -> None:
     reply = one_reply(a_start(), a_body(b"ab", more=True), a_body(b"c"), request=b"GET / HTTP/1.0\r\n\r\n")
 
     assert reply == b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nabc"
+
+
+def test_an_answer_says_when_it_was_made() -> None:
+    reply = dated_reply(a_start(), a_body(b"a"))
+
+    (date,) = DATE.findall(reply)
+    assert abs(parsedate_to_datetime(date.decode()).timestamp() - time.time()) <= 10
 
 
 def test_a_reply_in_pieces_may_state_its_length() -> None:

@@ -16,6 +16,7 @@ from portvakt.server.log import Log, library_logs_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 MOMENT = 1_795_000_000.25
 
@@ -339,3 +340,15 @@ def test_what_nobody_caught_is_logged_too(sink: Sink) -> None:
         ("thread_failed", "in a thread"),
         ("unraisable", "in a finalizer"),
     ]
+
+
+def test_what_is_less_grave_than_wanted_is_not_written(tmp_path: Path) -> None:
+    sink = Sink(str(tmp_path / "log"), least="warning")
+
+    for level in ("debug", "info", "warning", "error"):
+        sink.log.event(level, level)
+    a_request(sink.log, status=200)
+    a_request(sink.log, status=503)
+
+    assert [line["level"] for line in sink.lines()] == ["warning", "error", "error"]
+    os.close(sink.descriptor)
