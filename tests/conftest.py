@@ -1,4 +1,4 @@
-"""Databases for tests: each one fresh, migrated and gone at the end."""
+"""What all tests share: databases, each one fresh, migrated and gone at the end, and the watch for leaked secrets."""
 
 from __future__ import annotations
 
@@ -8,11 +8,24 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from leak_watch import LeakWatch
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from services import PostgresServer
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(LeakWatch(config), "leak-watch")
+
+
+@pytest.fixture(scope="session")
+def plant(pytestconfig: pytest.Config) -> Callable[[str, str], str]:
+    """`plant(name, secret)` gives the secret back, and fails the run if a log or database file holds it at the end."""
+    watch: LeakWatch = pytestconfig.pluginmanager.getplugin("leak-watch")
+    return watch.plant
 
 
 @pytest.fixture(scope="session")
