@@ -1,165 +1,25 @@
-"""The command as it is typed: in an empty folder, through the shell's eyes (exit code, two streams, files)."""
+"""From an empty folder to a token: `init`, `serve`, `check-config`, `db upgrade`."""
 
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import os
 import pty
-import shutil
-import signal
 import socket
 import sqlite3
 import subprocess
 import sys
-import tempfile
-import urllib.error
-import urllib.request
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from portvakt.cli import main
+from shell import READY_WITHIN, Shell, asked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from services import PostgresServer
 
 CANARY = "hunter2-4f9a7c"
-READY_WITHIN = 30
-BYTECODE = Path(tempfile.gettempdir()) / "portvakt-tests-bytecode"  # PYTHONDONTWRITEBYTECODE would cost a second each
-
-
-class Shell:
-    """Runs `portvakt` in a folder, with nothing of our own environment that it reads.
-
-    `apart`: as a process of its own, as people run it; else in this one, which is the same and ten times as fast.
-    """
-
-    def __init__(self, folder: Path, **environ: str) -> None:
-        self.folder = folder
-        foreign = ("PORTVAKT_", "PYTHONDONTWRITEBYTECODE")
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-        self.environ = {**inherited, "PYTHONPYCACHEPREFIX": str(BYTECODE), **environ}
-
-    def run(self, *arguments: str, code: int = 0, apart: bool = False) -> subprocess.CompletedProcess[str]:
-        ended = self._apart(arguments) if apart else self._here(arguments)
-        assert ended.returncode == code, (ended.returncode, ended.stdout, ended.stderr)
-        return ended
-
-    def _apart(self, arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "portvakt.cli", *arguments],
-            cwd=self.folder,
-            env=self.environ,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=READY_WITHIN,
-            check=False,
-        )
-
-    def _here(self, arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.chdir(self.folder)
-            for name in [name for name in os.environ if name.startswith("PORTVAKT_")]:
-                patch.delenv(name)
-            for name, value in self.environ.items():
-                if name.startswith("PORTVAKT_"):
-                    patch.setenv(name, value)
-            patch.setattr("sys.stdin", io.StringIO())
-            out, err = io.StringIO(), io.StringIO()
-            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-                code = main(arguments)
-        return subprocess.CompletedProcess(list(arguments), code, out.getvalue(), err.getvalue())
-
-    def json(self, *arguments: str, apart: bool = False) -> Any:
-        ended = self.run(*arguments, "--json", apart=apart)
-        assert ended.stderr == ""
-        (line,) = ended.stdout.splitlines()
-        return json.loads(line)
-
-    def complaint(self, *arguments: str, code: int) -> str:
-        ended = self.run(*arguments, code=code)
-        assert ended.stdout == ""
-        (line,) = ended.stderr.splitlines()
-        return line
-
-    @contextlib.contextmanager
-    def serving(self, port: int) -> Iterator[dict[str, Any]]:
-        with (
-            (self.folder / "serve.log").open("wb") as log,
-            subprocess.Popen(
-                [sys.executable, "-m", "portvakt.cli", "serve", "--json", "--port", str(port)],
-                cwd=self.folder,
-                env=self.environ,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-            ) as server,
-        ):
-            assert server.stdout is not None
-            try:
-                first = server.stdout.readline()
-                assert first, (self.folder / "serve.log").read_text()
-                yield json.loads(first)
-                server.send_signal(signal.SIGTERM)
-                assert server.wait(READY_WITHIN) == 0
-                assert server.stdout.read() == ""
-            finally:
-                server.kill()
-
-
-@pytest.fixture
-def port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        chosen: int = free.getsockname()[1]
-        return chosen
-
-
-@pytest.fixture
-def shell(tmp_path: Path) -> Shell:
-    return Shell(tmp_path)
-
-
-@pytest.fixture(scope="session")
-def installation(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which `portvakt init --yes` ran, to copy."""
-    folder = tmp_path_factory.mktemp("installation")
-    Shell(folder).run("init", "--yes")
-    return folder
-
-
-@pytest.fixture
-def installed(installation: Path, tmp_path: Path) -> Shell:
-    shutil.copytree(installation, tmp_path, dirs_exist_ok=True)
-    return Shell(tmp_path)
-
-
-def token(url: str, **body: str) -> tuple[int, dict[str, Any]]:
-    """Ask as the document of Breeze does: JSON in the body."""
-    request = urllib.request.Request(
-        url, json.dumps(body).encode(), {"Content-Type": "application/json"}, method="POST"
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=10) as reply:
-            return reply.status, json.load(reply)
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, json.load(error)
-
-
-def asked(url: str, client: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-    return token(
-        url,
-        grant_type="client_credentials",
-        client_id=client["client_id"],
-        client_secret=client["client_secret"],
-    )
 
 
 # From an empty folder to a token
@@ -459,125 +319,3 @@ def test_a_reader_who_goes_away_is_no_fault(installed: Shell) -> None:
     )
 
     assert (piped.returncode, piped.stderr) == (1, "")
-
-
-# client
-
-
-def test_client_create_gives_the_secret_once(installed: Shell) -> None:
-    made = installed.json("client", "create", "--issuer", "standard", "--name", "x", "--scope", "read", "--scope", "w")
-    shown = installed.json("client", "show", "--issuer", "standard", made["client_id"])
-
-    assert list(made)[:2] == ["client_id", "client_secret"]
-    assert made["client_secret"].startswith("pvk_cs_")
-    assert made.pop("client_secret") not in json.dumps(shown)
-    assert made == shown
-    assert (made["issuer"], made["name"], made["enabled"]) == ("standard", "x", True)
-    assert (made["owner"], made["scopes"]) == ("operator@localhost", ["read", "w"])
-    (secret,) = made["secrets"]
-    assert list(secret) == ["id", "prefix", "last4", "created", "expires", "last_used", "state"]
-    assert (secret["state"], secret["last_used"]) == ("live", None)
-
-
-def test_client_create_for_people_shows_the_secret_with_a_remark(installed: Shell) -> None:
-    ended = installed.run("client", "create", "--issuer", "breeze", "--name", "x", "--owner", "ann@example.com")
-
-    assert "client_secret  pvk_cs_" in ended.stdout
-    assert "not shown again" in ended.stdout
-    assert "ann@example.com" in ended.stdout
-
-
-def test_a_public_client_has_no_secret(installed: Shell) -> None:
-    made = installed.json("client", "create", "--issuer", "standard", "--name", "x", "--auth", "none")
-
-    assert "client_secret" not in made
-    assert made["secrets"] == []
-
-
-def test_what_a_decision_refuses_is_one_line_with_its_reason(installed: Shell) -> None:
-    line = installed.complaint("client", "create", "--issuer", "breeze", "--name", "x", "--scope", "read", code=1)
-
-    assert line == "portvakt: Breeze has no scopes."
-
-
-def test_clients_are_listed_a_page_at_a_time(installed: Shell) -> None:
-    made = {
-        installed.json("client", "create", "--issuer", "breeze", "--name", f"n{number}")["client_id"]
-        for number in range(3)
-    }
-
-    first = installed.json("client", "list", "--issuer", "breeze", "--limit", "2")
-    second = installed.json("client", "list", "--issuer", "breeze", "--limit", "2", "--after", first["next"])
-
-    listed = [client["client_id"] for client in first["clients"] + second["clients"]]
-    assert set(listed) == made
-    assert len(listed) == 3
-    assert second["next"] is None
-    text = installed.run("client", "list", "--issuer", "breeze", "--limit", "2").stdout
-    assert text.splitlines()[-1] == f"There are more: --after {first['next']}"
-
-
-def test_rotation_overlaps_and_ends_the_older_secret(installed: Shell, port: int) -> None:
-    url = f"http://127.0.0.1:{port}/breeze/oauth/token"
-    old = installed.json("client", "create", "--issuer", "breeze", "--name", "x")
-    rotate = ("client", "rotate-secret", "--issuer", "breeze", old["client_id"])
-
-    with installed.serving(port):
-        new = installed.json(*rotate, "--grace", "1h", "--expires", "never")
-        assert asked(url, old)[0] == asked(url, new)[0] == 200
-        last = installed.json(*rotate, "--grace", "0")
-        assert asked(url, last)[0] == 200
-
-    assert [secret["state"] for secret in new["secrets"]] == ["expiring", "live"]
-    assert [secret["state"] for secret in last["secrets"]] == ["expired", "expired", "live"]
-    assert new["secrets"][1]["expires"] is None
-
-
-def test_disable_and_enable_say_how_the_client_stands(installed: Shell) -> None:
-    client_id = installed.json("client", "create", "--issuer", "breeze", "--name", "x")["client_id"]
-
-    assert installed.json("client", "disable", "--issuer", "breeze", client_id)["enabled"] is False
-    assert installed.json("client", "show", "--issuer", "breeze", client_id)["enabled"] is False
-    assert installed.json("client", "enable", "--issuer", "breeze", client_id)["enabled"] is True
-
-
-@pytest.mark.parametrize("command", ["show", "rotate-secret", "disable", "enable"])
-def test_a_client_that_does_not_exist_is_4(installed: Shell, command: str) -> None:
-    assert "no such client" in installed.complaint("client", command, "--issuer", "breeze", "oauth_x", code=4)
-
-
-def test_a_client_of_one_issuer_is_none_of_another(installed: Shell) -> None:
-    client_id = installed.json("client", "create", "--issuer", "breeze", "--name", "x")["client_id"]
-
-    installed.complaint("client", "show", "--issuer", "standard", client_id, code=4)
-
-
-def test_an_issuer_that_does_not_exist_is_4_and_none_named_is_2(installed: Shell) -> None:
-    assert "there are breeze, standard, portvakt" in installed.complaint("keys", "list", "--issuer", "x", code=4)
-    assert "Say --issuer NAME" in installed.complaint("keys", "list", code=2)
-
-
-def test_an_installation_in_another_folder_is_named_by_config_or_data(installed: Shell) -> None:
-    elsewhere = installed.folder / "elsewhere"
-    elsewhere.mkdir()
-    other = Shell(elsewhere)
-
-    by_config = other.json("keys", "list", "--issuer", "breeze", "--config", "../portvakt.toml")
-
-    assert other.json("keys", "list", "--issuer", "breeze", "--data", "..") == by_config
-
-
-# keys
-
-
-def test_keys_are_listed_and_rotated_with_overlap(installed: Shell) -> None:
-    (first,) = installed.json("keys", "list", "--issuer", "breeze")["keys"]
-    rotated = installed.json("keys", "rotate", "--issuer", "breeze")["keys"]
-    again = installed.complaint("keys", "rotate", "--issuer", "breeze", code=1)
-
-    assert (first["algorithm"], first["state"], first["published_until"]) == ("RS256", "signing", None)
-    assert [key["state"] for key in rotated] == ["signing", "next"]
-    assert rotated[0]["kid"] == first["kid"]
-    assert rotated[0]["published_until"] > rotated[1]["signs_from"]
-    assert "waits for its turn" in again
-    assert "next" in installed.run("keys", "list", "--issuer", "breeze").stdout

@@ -1,0 +1,130 @@
+"""`portvakt client` and `portvakt keys`, as they are typed."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from shell import Shell, asked
+
+# client
+
+
+def test_client_create_gives_the_secret_once(installed: Shell) -> None:
+    made = installed.json("client", "create", "--issuer", "standard", "--name", "x", "--scope", "read", "--scope", "w")
+    shown = installed.json("client", "show", "--issuer", "standard", made["client_id"])
+
+    assert list(made)[:2] == ["client_id", "client_secret"]
+    assert made["client_secret"].startswith("pvk_cs_")
+    assert made.pop("client_secret") not in json.dumps(shown)
+    assert made == shown
+    assert (made["issuer"], made["name"], made["enabled"]) == ("standard", "x", True)
+    assert (made["owner"], made["scopes"]) == ("operator@localhost", ["read", "w"])
+    (secret,) = made["secrets"]
+    assert list(secret) == ["id", "prefix", "last4", "created", "expires", "last_used", "state"]
+    assert (secret["state"], secret["last_used"]) == ("live", None)
+
+
+def test_client_create_for_people_shows_the_secret_with_a_remark(installed: Shell) -> None:
+    ended = installed.run("client", "create", "--issuer", "breeze", "--name", "x", "--owner", "ann@example.com")
+
+    assert "client_secret  pvk_cs_" in ended.stdout
+    assert "not shown again" in ended.stdout
+    assert "ann@example.com" in ended.stdout
+
+
+def test_a_public_client_has_no_secret(installed: Shell) -> None:
+    made = installed.json("client", "create", "--issuer", "standard", "--name", "x", "--auth", "none")
+
+    assert "client_secret" not in made
+    assert made["secrets"] == []
+
+
+def test_what_a_decision_refuses_is_one_line_with_its_reason(installed: Shell) -> None:
+    line = installed.complaint("client", "create", "--issuer", "breeze", "--name", "x", "--scope", "read", code=1)
+
+    assert line == "portvakt: Breeze has no scopes."
+
+
+def test_clients_are_listed_a_page_at_a_time(installed: Shell) -> None:
+    made = {
+        installed.json("client", "create", "--issuer", "breeze", "--name", f"n{number}")["client_id"]
+        for number in range(3)
+    }
+
+    first = installed.json("client", "list", "--issuer", "breeze", "--limit", "2")
+    second = installed.json("client", "list", "--issuer", "breeze", "--limit", "2", "--after", first["next"])
+
+    listed = [client["client_id"] for client in first["clients"] + second["clients"]]
+    assert set(listed) == made
+    assert len(listed) == 3
+    assert second["next"] is None
+    text = installed.run("client", "list", "--issuer", "breeze", "--limit", "2").stdout
+    assert text.splitlines()[-1] == f"There are more: --after {first['next']}"
+
+
+def test_rotation_overlaps_and_ends_the_older_secret(installed: Shell, port: int) -> None:
+    url = f"http://127.0.0.1:{port}/breeze/oauth/token"
+    old = installed.json("client", "create", "--issuer", "breeze", "--name", "x")
+    rotate = ("client", "rotate-secret", "--issuer", "breeze", old["client_id"])
+
+    with installed.serving(port):
+        new = installed.json(*rotate, "--grace", "1h", "--expires", "never")
+        assert asked(url, old)[0] == asked(url, new)[0] == 200
+        last = installed.json(*rotate, "--grace", "0")
+        assert asked(url, last)[0] == 200
+
+    assert [secret["state"] for secret in new["secrets"]] == ["expiring", "live"]
+    assert [secret["state"] for secret in last["secrets"]] == ["expired", "expired", "live"]
+    assert new["secrets"][1]["expires"] is None
+
+
+def test_disable_and_enable_say_how_the_client_stands(installed: Shell) -> None:
+    client_id = installed.json("client", "create", "--issuer", "breeze", "--name", "x")["client_id"]
+
+    assert installed.json("client", "disable", "--issuer", "breeze", client_id)["enabled"] is False
+    assert installed.json("client", "show", "--issuer", "breeze", client_id)["enabled"] is False
+    assert installed.json("client", "enable", "--issuer", "breeze", client_id)["enabled"] is True
+
+
+@pytest.mark.parametrize("command", ["show", "rotate-secret", "disable", "enable"])
+def test_a_client_that_does_not_exist_is_4(installed: Shell, command: str) -> None:
+    assert "no such client" in installed.complaint("client", command, "--issuer", "breeze", "oauth_x", code=4)
+
+
+def test_a_client_of_one_issuer_is_none_of_another(installed: Shell) -> None:
+    client_id = installed.json("client", "create", "--issuer", "breeze", "--name", "x")["client_id"]
+
+    installed.complaint("client", "show", "--issuer", "standard", client_id, code=4)
+
+
+def test_an_issuer_that_does_not_exist_is_4_and_none_named_is_2(installed: Shell) -> None:
+    assert "there are breeze, standard, portvakt" in installed.complaint("keys", "list", "--issuer", "x", code=4)
+    assert "Say --issuer NAME" in installed.complaint("keys", "list", code=2)
+
+
+def test_an_installation_in_another_folder_is_named_by_config_or_data(installed: Shell) -> None:
+    elsewhere = installed.folder / "elsewhere"
+    elsewhere.mkdir()
+    other = Shell(elsewhere)
+
+    by_config = other.json("keys", "list", "--issuer", "breeze", "--config", "../portvakt.toml")
+
+    assert other.json("keys", "list", "--issuer", "breeze", "--data", "..") == by_config
+
+
+# keys
+
+
+def test_keys_are_listed_and_rotated_with_overlap(installed: Shell) -> None:
+    (first,) = installed.json("keys", "list", "--issuer", "breeze")["keys"]
+    rotated = installed.json("keys", "rotate", "--issuer", "breeze")["keys"]
+    again = installed.complaint("keys", "rotate", "--issuer", "breeze", code=1)
+
+    assert (first["algorithm"], first["state"], first["published_until"]) == ("RS256", "signing", None)
+    assert [key["state"] for key in rotated] == ["signing", "next"]
+    assert rotated[0]["kid"] == first["kid"]
+    assert rotated[0]["published_until"] > rotated[1]["signs_from"]
+    assert "waits for its turn" in again
+    assert "next" in installed.run("keys", "list", "--issuer", "breeze").stdout
