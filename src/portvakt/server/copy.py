@@ -77,9 +77,9 @@ class Copy:
         stamp = self._watch.token()
         facts = await self._store.client_facts(issuer, client_id)
         if facts is not None and stamp is not None and self._fresh() and self._stamp == stamp:
-            if len(self._clients) >= MOST_CLIENTS:
-                del self._clients[next(iter(self._clients))]
             self._clients[issuer, client_id] = facts
+            if len(self._clients) > MOST_CLIENTS:
+                del self._clients[next(iter(self._clients))]
         return facts
 
     async def keys(self, issuer: IssuerName) -> tuple[SigningKey, ...]:
