@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 
 
 class FailingStore(Store):
-    """The methods named in `failing` raise; those in `afterwards` do something more before they answer."""
+    """The methods named in `failing` raise; those in `beforehand` and `afterwards` do something more, once."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(database_at(f"sqlite:///{path}"))
         self.failing: dict[str, Exception] = {}
         self.afterwards: dict[str, Callable[[], Awaitable[object]]] = {}
+        self.beforehand: dict[str, Callable[[], Awaitable[object]]] = {}
         self.asked: Counter[str] = Counter()
         self.is_blind = False
 
@@ -49,6 +50,9 @@ class FailingStore(Store):
 
     async def apply(self, changes: Sequence[Change]) -> Applied | Lost:
         self._meet("apply")
+        before = self.beforehand.pop("apply", None)
+        if before is not None:
+            await before()
         return await super().apply(changes)
 
     async def record_use(self, uses: Mapping[tuple[IssuerName, ClientId, SecretId], Instant]) -> None:
