@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from portvakt.model.decision import INVALID_REQUEST, SERVER_ERROR, Granted, Refused
@@ -95,13 +96,14 @@ class TokenEndpoint:
         provider = issuer.provider
         headers = scope["headers"]
         query = scope["query_string"]
+        look_early = partial(read_token_head, provider, headers, query)  # what cannot be right is not waited for
         try:
             declared = next((value for name, value in headers if name == b"content-length"), None)
             if declared is None or _is_too_long(declared):
-                read_token_head(provider, headers, query)  # what cannot be right is not waited for
+                look_early()
                 if declared is not None:
                     raise body_too_long()
-            body = await read_body(receive, TOKEN_BODY_LIMIT)
+            body = await read_body(receive, TOKEN_BODY_LIMIT, before_waiting=look_early)
             if body is None:
                 raise body_too_long()
             request = read_token_request(provider, headers, query, body)

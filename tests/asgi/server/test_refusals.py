@@ -75,6 +75,27 @@ async def test_T7_multipart_is_415_and_its_body_is_not_waited_for(everyone: Serv
 
 
 @each(*EVERY)
+async def test_T7_a_body_that_comes_slowly_is_not_waited_for_if_its_head_is_wrong(
+    everyone: Serving, issuer: Issuer
+) -> None:
+    pieces = [b"--x", *[_Untouched(b"")] * 9]
+
+    answer = await everyone.ask(issuer, pieces, "multipart/form-data; boundary=x", headers=[("content-length", "999")])
+
+    refused(answer, 415, "invalid_request", "A multipart body is not accepted.")
+
+
+@each(*GIVING)
+async def test_a_body_of_the_length_that_it_declares_is_read(everyone: Serving, issuer: Issuer) -> None:
+    sent = as_form(body(issuer))
+
+    for pieces in ([sent], [sent[:9], sent[9:]]):
+        answer = await everyone.ask(issuer, pieces, headers=[("content-length", str(len(sent)))])
+
+        assert answer.status == 200
+
+
+@each(*EVERY)
 @pytest.mark.parametrize("encoding", ["gzip", "br", "deflate, gzip", "GZIP"])
 async def test_T18_a_compressed_body_is_415_and_never_unpacked(
     everyone: Serving, issuer: Issuer, encoding: str
