@@ -116,6 +116,19 @@ def test_a_client_made_by_command_beside_a_running_sandbox_works_at_once(tmp_pat
     assert refused == 401
 
 
+def test_a_client_made_in_a_turned_future_lives_in_it(tmp_path: Path) -> None:
+    with running("sandbox", "breeze", "--json", "--port", "0", "--data", "d", cwd=tmp_path) as told:
+        breeze = told["issuers"]["breeze-test"]
+        portvakt("clock", "+300d", "--data", "d", cwd=tmp_path)
+        options = ("--data", "d", "--issuer", "breeze-test", "--json")
+        made = portvakt("client", "create", "--name", "Later", *options, "--owner", "a@b.no", cwd=tmp_path).json()
+        token = breeze_token({**breeze, **made})
+        shown = portvakt("client", "show", made["client_id"], *options, cwd=tmp_path).json()
+
+    assert token
+    assert shown["secrets"][0]["state"] == "live"
+
+
 def test_the_clock_says_what_is_wrong_with_how_it_is_turned(tmp_path: Path) -> None:
     assert portvakt("clock", "fast", cwd=tmp_path).code == 2
     assert portvakt("clock", "--data", "nowhere", cwd=tmp_path).code == 4

@@ -10,6 +10,7 @@ from portvakt.cli.outcome import Exit, Stop
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
+    from portvakt.cli.options import Installation
     from portvakt.server.administration import Administration
     from portvakt.server.settings import Settings
 
@@ -18,18 +19,18 @@ AnswerT = TypeVar("AnswerT")
 NOT_FOUND = 404  # RFC 9110 §15.5.5
 
 
-def administer(settings: Settings, ask: Callable[[Administration], Awaitable[AnswerT]]) -> AnswerT:
+def administer(installation: Installation, ask: Callable[[Administration], Awaitable[AnswerT]]) -> AnswerT:
     """Return what `ask` returns, given the installation's administration. Raises: Stop."""
     import asyncio  # noqa: PLC0415  --help needs neither loop nor database
 
     from portvakt.server.administration import Administration  # noqa: PLC0415
 
     async def opened() -> AnswerT:
-        async with Administration.open(settings) as administration:
+        async with Administration.open(installation.settings, clock=installation.clock) as administration:
             return await ask(administration)
 
     with explaining():
-        require_schema(settings)
+        require_schema(installation.settings)
         return asyncio.run(opened())
 
 

@@ -5,17 +5,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from portvakt.cli.administering import administer
-from portvakt.cli.options import Config, Data, IssuerName, Json, choose_issuer, load_settings
+from portvakt.cli.options import Config, Data, Installation, IssuerName, Json, installation
 from portvakt.cli.outcome import Exit, Stop, say, say_json, say_table
 from portvakt.cli.times import expiry, length, rfc3339
 from portvakt.model.nouns import ClientAuthentication
 from portvakt.model.values import ClientId, Instant, Seconds
 
 if TYPE_CHECKING:
-    from portvakt.model.nouns import ClientFacts, ClientSecret, Issuer
+    from portvakt.model.nouns import ClientFacts, ClientSecret
     from portvakt.protocol.govern.clients import NewSecret
     from portvakt.server.administration import Administration
-    from portvakt.server.settings import Settings
 
 EXPIRING = Seconds(7 * 86_400)
 """How long before its end a secret is said to be expiring: the longest overlap of a rotation."""
@@ -52,12 +51,12 @@ def create(  # noqa: PLR0913  what it is made of
         method = ClientAuthentication(auth)
     except ValueError:
         raise Stop(Exit.USAGE, f"--auth must be one of {', '.join(ClientAuthentication)}") from None
-    settings, chosen = _installation(config, data, issuer)
-    lives = expiry("--expires", expires, _now())
+    there = installation(config, data, issuer)
+    lives = expiry("--expires", expires, there.clock())
 
     async def ask(administration: "Administration") -> "NewSecret":
         return await administration.create_client(
-            chosen,
+            there.issuer,
             name=name,
             owner_email=owner,
             description=description,
@@ -67,7 +66,7 @@ def create(  # noqa: PLR0913  what it is made of
             expires_in=lives,
         )
 
-    _say_new(administer(settings, ask), as_json=as_json)
+    _say_new(administer(there, ask), there.clock(), as_json=as_json)
 
 
 @app.command("list")
@@ -83,19 +82,21 @@ def list_(
     """List clients by id, a page at a time."""
     if not limit.isdecimal() or not limit.isascii() or not 1 <= int(limit[:9]) <= LARGEST_PAGE:
         raise Stop(Exit.USAGE, f"--limit must be a whole number from 1 to {LARGEST_PAGE}")
-    settings, chosen = _installation(config, data, issuer)
+    there = installation(config, data, issuer)
     wanted = int(limit)
 
     async def ask(administration: "Administration") -> "list[ClientFacts]":
-        return await administration.clients(chosen, after=None if after is None else ClientId(after), limit=wanted + 1)
+        return await administration.clients(
+            there.issuer, after=None if after is None else ClientId(after), limit=wanted + 1
+        )
 
-    found = administer(settings, ask)
+    found = administer(there, ask)
     page = found[:wanted]
     following = page[-1].client.id if len(found) > wanted else None
     if as_json:
-        say_json({"clients": [describe(facts, _now()) for facts in page], "next": following})
+        say_json({"clients": [describe(facts, there.clock()) for facts in page], "next": following})
         return
-    rows = [_row(describe(facts, _now())) for facts in page]
+    rows = [_row(describe(facts, there.clock())) for facts in page]
     say_table(("CLIENT ID", "NAME", "OWNER", "ENABLED", "SECRETS"), rows)
     if following is not None:
         say(f"There are more: --after {following}")
@@ -106,15 +107,15 @@ def show(
     *, client_id: Id, issuer: IssuerName = None, config: Config = None, data: Data = None, as_json: Json = False
 ) -> None:
     """Show a client."""
-    settings, chosen = _installation(config, data, issuer)
+    there = installation(config, data, issuer)
 
     async def ask(administration: "Administration") -> "ClientFacts | None":
-        return await administration.client(chosen, ClientId(client_id))
+        return await administration.client(there.issuer, ClientId(client_id))
 
-    facts = administer(settings, ask)
+    facts = administer(there, ask)
     if facts is None:
-        raise Stop(Exit.NOT_FOUND, f"issuer {chosen.name} has no such client")
-    _say_client(facts, as_json=as_json)
+        raise Stop(Exit.NOT_FOUND, f"issuer {there.issuer.name} has no such client")
+    _say_client(facts, there.clock(), as_json=as_json)
 
 
 @app.command("rotate-secret")
@@ -132,13 +133,13 @@ def rotate_secret(
 ) -> None:
     """Give a client a new secret, shown this once; the older ones end after the grace, or at their own end."""
     overlap = length("--grace", grace)
-    settings, chosen = _installation(config, data, issuer)
-    lives = expiry("--expires", expires, _now())
+    there = installation(config, data, issuer)
+    lives = expiry("--expires", expires, there.clock())
 
     async def ask(administration: "Administration") -> "NewSecret":
-        return await administration.rotate_secret(chosen, ClientId(client_id), grace=overlap, expires_in=lives)
+        return await administration.rotate_secret(there.issuer, ClientId(client_id), grace=overlap, expires_in=lives)
 
-    _say_new(administer(settings, ask), as_json=as_json)
+    _say_new(administer(there, ask), there.clock(), as_json=as_json)
 
 
 @app.command("disable")
@@ -146,7 +147,7 @@ def disable(
     *, client_id: Id, issuer: IssuerName = None, config: Config = None, data: Data = None, as_json: Json = False
 ) -> None:
     """Disable a client: it is refused as if it did not exist, until it is enabled again."""
-    _set_enabled(_installation(config, data, issuer), client_id, enabled=False, as_json=as_json)
+    _set_enabled(installation(config, data, issuer), client_id, enabled=False, as_json=as_json)
 
 
 @app.command("enable")
@@ -154,27 +155,14 @@ def enable(
     *, client_id: Id, issuer: IssuerName = None, config: Config = None, data: Data = None, as_json: Json = False
 ) -> None:
     """Enable a client again."""
-    _set_enabled(_installation(config, data, issuer), client_id, enabled=True, as_json=as_json)
+    _set_enabled(installation(config, data, issuer), client_id, enabled=True, as_json=as_json)
 
 
-def _set_enabled(installation: "tuple[Settings, Issuer]", client_id: str, *, enabled: bool, as_json: bool) -> None:
-    settings, chosen = installation
-
+def _set_enabled(there: Installation, client_id: str, *, enabled: bool, as_json: bool) -> None:
     async def ask(administration: "Administration") -> "ClientFacts":
-        return await administration.set_enabled(chosen, ClientId(client_id), enabled)
+        return await administration.set_enabled(there.issuer, ClientId(client_id), enabled)
 
-    _say_client(administer(settings, ask), as_json=as_json)
-
-
-def _installation(config: str | None, data: str | None, issuer: str | None) -> "tuple[Settings, Issuer]":
-    settings = load_settings(config, data)
-    return settings, choose_issuer(settings, issuer)
-
-
-def _now() -> Instant:
-    from portvakt.server.clock import system_clock  # noqa: PLC0415  --help needs none of the server
-
-    return system_clock()
+    _say_client(administer(there, ask), there.clock(), as_json=as_json)
 
 
 def describe(facts: "ClientFacts", now: Instant) -> dict[str, Any]:
@@ -217,9 +205,9 @@ def secret_state(secret: "ClientSecret", now: Instant) -> str:
     return "expired" if now >= secret.expires_at else "expiring"
 
 
-def _say_new(new: "NewSecret", *, as_json: bool) -> None:
+def _say_new(new: "NewSecret", now: Instant, *, as_json: bool) -> None:
     """Write a client with its new secret: the one place where a secret leaves for the screen."""
-    described = describe(new.facts, _now())
+    described = describe(new.facts, now)
     if as_json:
         revealed = {} if new.secret is None else {"client_secret": new.secret.reveal()}
         say_json({"client_id": described.pop("client_id"), **revealed, **described})
@@ -231,8 +219,8 @@ def _say_new(new: "NewSecret", *, as_json: bool) -> None:
         say("The secret is not shown again: keep it in a secret manager, never in code.")
 
 
-def _say_client(facts: "ClientFacts", *, as_json: bool) -> None:
-    described = describe(facts, _now())
+def _say_client(facts: "ClientFacts", now: Instant, *, as_json: bool) -> None:
+    described = describe(facts, now)
     if as_json:
         say_json(described)
     else:

@@ -15,7 +15,7 @@ import typer
 
 from portvakt.cli.administering import administer, explaining
 from portvakt.cli.new_files import put, write_new, write_whole
-from portvakt.cli.options import DEFAULT_CONFIG, Json
+from portvakt.cli.options import DEFAULT_CONFIG, Installation, Json
 from portvakt.cli.outcome import Exit, Stop, say, say_json
 
 if TYPE_CHECKING:
@@ -182,13 +182,14 @@ def _quoted(text: str) -> str:
 def _first_operator(settings: "Settings", email: str) -> "User":
     from portvakt.jose.sealing import derive, place, unseal  # noqa: PLC0415
     from portvakt.server.application import KEYS  # noqa: PLC0415
+    from portvakt.server.clock import system_clock  # noqa: PLC0415
 
     async def ask(administration: "Administration") -> "User":
         for key in await administration.keys(settings.own):  # a database of another installation has another secret
             unseal(derive(settings.secret, KEYS), key.sealed, place(key.issuer, key.id))
         return await administration.create_operator(email)
 
-    return administer(settings, ask)
+    return administer(Installation(settings, settings.own, system_clock), ask)
 
 
 def _say_done(plan: Plan, settings: "Settings", operator: "User", *, as_json: bool) -> None:

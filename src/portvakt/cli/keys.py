@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 import typer
 
 from portvakt.cli.administering import administer
-from portvakt.cli.options import Config, Data, IssuerName, Json, choose_issuer, load_settings
+from portvakt.cli.options import Config, Data, Installation, IssuerName, Json, installation
 from portvakt.cli.outcome import say_json, say_table
 from portvakt.cli.times import rfc3339
 
 if TYPE_CHECKING:
-    from portvakt.model.nouns import Issuer, SigningKey
+    from portvakt.model.nouns import SigningKey
     from portvakt.model.values import Instant
     from portvakt.server.administration import Administration
 
@@ -20,26 +20,23 @@ app = typer.Typer(name="keys", help="The signing keys of an issuer.", no_args_is
 @app.command("list")
 def list_(*, issuer: IssuerName = None, config: Config = None, data: Data = None, as_json: Json = False) -> None:
     """List the keys, oldest first. An issuer's first key is made when it is first needed, so now if it has none."""
-    settings = load_settings(config, data)
-    chosen = choose_issuer(settings, issuer)
+    there = installation(config, data, issuer)
 
     async def ask(administration: "Administration") -> "tuple[SigningKey, ...]":
-        return await administration.keys(chosen)
+        return await administration.keys(there.issuer)
 
-    _say(chosen, administer(settings, ask), as_json=as_json)
+    _say(there, administer(there, ask), as_json=as_json)
 
 
 @app.command("rotate")
 def rotate(*, issuer: IssuerName = None, config: Config = None, data: Data = None, as_json: Json = False) -> None:
     """Publish a successor of the newest key; it signs once every key set cached before has run out."""
-    settings = load_settings(config, data)
-    chosen = choose_issuer(settings, issuer)
+    there = installation(config, data, issuer)
 
     async def ask(administration: "Administration") -> "tuple[SigningKey, ...]":
-        await administration.rotate_keys(chosen)
-        return await administration.keys(chosen)  # with the end of the one that now has a successor
+        return await administration.rotate_keys(there.issuer)
 
-    _say(chosen, administer(settings, ask), as_json=as_json)
+    _say(there, administer(there, ask), as_json=as_json)
 
 
 def describe(keys: "tuple[SigningKey, ...]", now: "Instant") -> list[dict[str, str | None]]:
@@ -60,12 +57,10 @@ def describe(keys: "tuple[SigningKey, ...]", now: "Instant") -> list[dict[str, s
     ]
 
 
-def _say(issuer: "Issuer", keys: "tuple[SigningKey, ...]", *, as_json: bool) -> None:
-    from portvakt.server.clock import system_clock  # noqa: PLC0415
-
-    described = describe(keys, system_clock())
+def _say(there: Installation, keys: "tuple[SigningKey, ...]", *, as_json: bool) -> None:
+    described = describe(keys, there.clock())
     if as_json:
-        say_json({"issuer": issuer.name, "keys": described})
+        say_json({"issuer": there.issuer.name, "keys": described})
         return
     heads = ("KID", "ALGORITHM", "STATE", "SIGNS FROM", "PUBLISHED UNTIL")
     fields = ("kid", "algorithm", "state", "signs_from", "published_until")

@@ -1,6 +1,8 @@
 """Options that many commands share, and what follows from them: settings, and the issuer that is meant."""
 
+import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,9 +12,11 @@ from portvakt.cli.outcome import Exit, Stop
 
 if TYPE_CHECKING:
     from portvakt.model.nouns import Issuer
+    from portvakt.server.clock import Clock
     from portvakt.server.settings import Settings
 
 DEFAULT_CONFIG = "portvakt.toml"
+STATE = "sandbox.json"
 
 Json = Annotated[bool, typer.Option("--json", help="Write the result as JSON.")]
 Config = Annotated[str | None, typer.Option("--config", metavar="FILE", help="The settings; default portvakt.toml.")]
@@ -20,6 +24,41 @@ Data = Annotated[str | None, typer.Option("--data", metavar="DIR", help="A sandb
 IssuerName = Annotated[
     str | None, typer.Option("--issuer", metavar="NAME", help="Which issuer; may be left out if there is only one.")
 ]
+
+
+@dataclass(frozen=True)
+class Installation:
+    """What an administering command is about: settings, the issuer that is meant, and what time it is there."""
+
+    settings: "Settings"
+    issuer: "Issuer"
+    clock: "Clock"
+
+
+def installation(config: str | None, data: str | None, issuer: str | None) -> Installation:
+    """Return the installation that the options name. Raises: Stop, SettingsRefused."""
+    settings = load_settings(config, data)
+    return Installation(settings, choose_issuer(settings, issuer), _clock(data))
+
+
+def _clock(data: str | None) -> "Clock":
+    """Return the system's clock, or as a sandbox has turned it: to its secrets no other time counts."""
+    from portvakt.server.clock import TurnableClock  # noqa: PLC0415  --help needs none of the server
+
+    clock = TurnableClock()
+    if data is not None and (Path(data) / STATE).exists():
+        offset = sandbox_state(Path(data)).get("offset")
+        clock.advance(offset if isinstance(offset, int) else 0)
+    return clock
+
+
+def sandbox_state(folder: Path) -> dict[str, object]:
+    """Return what a sandbox says of itself in its folder: `url`, `pid` and its clock's `offset`. Raises: Stop."""
+    try:
+        state: dict[str, object] = json.loads((folder / STATE).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise Stop(Exit.NOT_FOUND, f"{folder} is no folder of a sandbox") from error
+    return state
 
 
 def config_path(config: str | None, data: str | None = None) -> Path:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from portvakt.cli.options import Data, Json
+from portvakt.cli.options import Data, Json, sandbox_state
 from portvakt.cli.outcome import Exit, Stop, say, say_json
 
 DEFAULT_URL = "http://127.0.0.1:8040"
@@ -61,7 +61,7 @@ def clock(
 ) -> None:
     """Turn the clock of a running sandbox, or show it."""
     if data is not None:
-        url = _url_of(Path(data))
+        url = str(sandbox_state(Path(data)).get("url"))
     told = _ask(url, _wish(turn))
     if as_json:
         say_json(told)
@@ -96,14 +96,6 @@ def _ask(url: str, wish: dict[str, object] | None) -> dict[str, int]:
     except (OSError, ValueError) as error:
         raise Stop(Exit.UNAVAILABLE, f"no sandbox answers at {url}; start one with: portvakt sandbox") from error
     return told
-
-
-def _url_of(folder: Path) -> str:
-    try:
-        state: dict[str, str] = json.loads((folder / "sandbox.json").read_text(encoding="utf-8"))
-        return state["url"]
-    except (OSError, ValueError, KeyError) as error:
-        raise Stop(Exit.NOT_FOUND, f"{folder} is no folder of a sandbox") from error
 
 
 def _show(told: dict[str, object]) -> None:

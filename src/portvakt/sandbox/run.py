@@ -79,8 +79,9 @@ def prepared(providers: Sequence[str], *, port: int, data: Path | None, seed: st
         _write(folder / "portvakt.toml", _settings_text(providers or tuple(PLAYED), base_url, port))
         settings = load({}, {}, folder / "portvakt.toml")
         upgrade(settings.database)
-        _write(folder / STATE, json.dumps({"url": base_url, "pid": os.getpid()}))
+        _write_state(folder, base_url, offset=0)
         yield Sandbox(folder, base_url, port, settings, grown)
+        _write_state(folder, base_url, offset=0)
     finally:
         if data is None:
             shutil.rmtree(folder, ignore_errors=True)
@@ -93,52 +94,76 @@ def run(sandbox: Sandbox, *, on_ready: Callable[[dict[str, object]], None]) -> i
     """
     descriptor = os.open(sandbox.folder / "log.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, PRIVATE)
     log = Log(descriptor)
-    clock = TurnableClock()
-    opened: list[tuple[Store, Application]] = []
-    told: dict[str, dict[str, object]] = {}
-
-    async def start() -> None:
-        store = await open_store(sandbox.settings.database)
-        issuers = [_with_quota(issuer) for issuer in sandbox.settings.issuers]
-        application = Application(issuers=issuers, store=store, secret=sandbox.settings.secret, clock=clock, log=log)
-        opened.append((store, application))
-        pepper = derive(sandbox.settings.secret, PEPPER)
-        for issuer in issuers:
-            played = sow(Sower(sandbox.seed, issuer, pepper, clock()), sandbox.base_url)
-            for changes in played.plots:
-                await store.apply(changes)  # lost where the folder holds them already
-            told[issuer.name] = played.told
-            application.mount(apis(application, issuer, log))
-        application.mount({sandbox.base_url + CLOCK_PATH: clock_route(clock)})
-        await application.start()
-
-    async def end() -> None:
-        for store, application in opened:
-            await application.stop()
-            await store.close()
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await opened[0][1](scope, receive, send)
-
-    def drain() -> None:
-        opened[0][1].drain()
+    play = _Play(sandbox, log)
 
     def ready(_url: str) -> None:
-        on_ready({"ready": True, "base_url": sandbox.base_url, "issuers": told})
+        on_ready({"ready": True, "base_url": sandbox.base_url, "issuers": play.told})
 
     async def serving() -> bool:
         return await http.serve(
-            app,
+            play,
             host=HOST,
             port=sandbox.port,
             log=log,
-            start=start,
-            end=end,
+            start=play.start,
+            end=play.end,
             on_ready=ready,
-            on_draining=drain,
+            on_draining=play.drain,
         )
 
     return http.run(serving, log)
+
+
+class _Play:
+    """A sandbox while it is served: the application over its store, and what was sown."""
+
+    def __init__(self, sandbox: Sandbox, log: Log) -> None:
+        self.told: dict[str, dict[str, object]] = {}
+        self._sandbox = sandbox
+        self._log = log
+        self._clock = TurnableClock()
+        self._opened: list[tuple[Store, Application]] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._opened[0][1](scope, receive, send)
+
+    async def start(self) -> None:
+        """Open the store, sow what is not there yet, and start the application."""
+        settings = self._sandbox.settings
+        store = await open_store(settings.database)
+        issuers = [_with_quota(issuer) for issuer in settings.issuers]
+        application = Application(
+            issuers=issuers, store=store, secret=settings.secret, clock=self._clock, log=self._log
+        )
+        self._opened.append((store, application))
+        pepper = derive(settings.secret, PEPPER)
+        for issuer in issuers:
+            played = sow(Sower(self._sandbox.seed, issuer, pepper, self._clock()), self._sandbox.base_url)
+            for changes in played.plots:
+                await store.apply(changes)  # lost where the folder holds them already
+            self.told[issuer.name] = played.told
+            application.mount(apis(application, issuer, self._log))
+        application.mount({self._sandbox.base_url + CLOCK_PATH: clock_route(self._clock, self._turned)})
+        await application.start()
+
+    async def end(self) -> None:
+        """Stop the application and close the store."""
+        for store, application in self._opened:
+            await application.stop()
+            await store.close()
+
+    def drain(self) -> None:
+        """Say that no new work should come."""
+        for _, application in self._opened:
+            application.drain()
+
+    def _turned(self) -> None:
+        _write_state(self._sandbox.folder, self._sandbox.base_url, offset=self._clock.offset)
+
+
+def _write_state(folder: Path, base_url: str, *, offset: int) -> None:
+    """Say where the sandbox is and what its clock says, for commands with `--data`."""
+    _write(folder / STATE, json.dumps({"url": base_url, "pid": os.getpid(), "offset": offset}))
 
 
 def _with_quota(issuer: Issuer) -> Issuer:

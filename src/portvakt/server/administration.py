@@ -67,11 +67,11 @@ class Administration:
 
     @staticmethod
     @contextlib.asynccontextmanager
-    async def open(settings: Settings) -> AsyncIterator[Administration]:
+    async def open(settings: Settings, *, clock: Clock = system_clock) -> AsyncIterator[Administration]:
         """Open the installation's database for the time of a `with`."""
         store = await open_store(settings.database)
         try:
-            yield Administration(store, settings.secret)
+            yield Administration(store, settings.secret, clock=clock)
         finally:
             await store.close()
 

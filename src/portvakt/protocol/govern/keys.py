@@ -6,6 +6,7 @@ longer than its last token lives. So nobody who follows the cache rules ever mee
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from portvakt.jose.keys import to_private_bytes
@@ -64,7 +65,8 @@ def rotate_keys(
     successor = _row(issuer, newest.number + 1, pair, key=key, nonce=nonce, now=now, signs_from=signs_from)
     end = Instant(signs_from + issuer.lifetime + OVERLAP)
     retire = RetireKey(issuer.name, newest.id, end)
-    return Granted((*keys, successor), (retire, AddKey(successor)))
+    retired = replace(newest, published_until=end)
+    return Granted((*keys[:-1], retired, successor), (retire, AddKey(successor)))
 
 
 def published_keys(keys: Sequence[SigningKey], now: Instant) -> tuple[SigningKey, ...]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from builders import NOW, a_key_pair, an_issuer
 from portvakt.jose.keys import from_private_bytes, generate
 from portvakt.jose.sealing import place, unseal
@@ -40,11 +38,10 @@ def rotated(
 
 def answered(decision: Granted[tuple[SigningKey, ...]] | Refused) -> tuple[SigningKey, ...]:
     assert isinstance(decision, Granted)
-    retire, add = decision.changes
-    assert isinstance(retire, RetireKey)
-    assert isinstance(add, AddKey)
-    newest = replace(decision.answer[-2], published_until=retire.published_until)
-    return (*decision.answer[:-2], newest, add.key)
+    old, new = decision.answer[-2:]
+    assert old.published_until is not None
+    assert decision.changes == (RetireKey(old.issuer, old.id, old.published_until), AddKey(new))
+    return decision.answer
 
 
 def test_the_first_key_signs_at_once_and_is_sealed() -> None:
