@@ -2,8 +2,6 @@
 
 import json
 import re
-import urllib.error
-import urllib.request
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -82,6 +80,9 @@ def _wish(turn: str) -> dict[str, object] | None:
 
 
 def _ask(url: str, wish: dict[str, object] | None) -> dict[str, int]:
+    import urllib.error  # noqa: PLC0415  only to turn a clock
+    import urllib.request  # noqa: PLC0415
+
     if not url.startswith("http://"):
         raise Stop(Exit.USAGE, "--url is that of a sandbox, http://127.0.0.1:PORT")
     body = None if wish is None else json.dumps(wish).encode()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, assert_never
 
 from sqlalchemy import Integer, and_, bindparam, case, or_, select, text
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 
 from portvakt.model.change import (
     AddClient,
@@ -120,6 +120,8 @@ def _insert(table: Table, row: dict[str, Any], dialect: str) -> Insert:
     # A taken key is a row count of 0 and no error: PostgreSQL would write the key to its log.
     if dialect == "sqlite":
         return sqlite.insert(table).values(row).on_conflict_do_nothing()
+    from sqlalchemy.dialects import postgresql  # noqa: PLC0415  a tenth of a second that SQLite's users need not wait
+
     return postgresql.insert(table).values(row).on_conflict_do_nothing()
 
 
