@@ -21,9 +21,12 @@ def serve(
     port: Annotated[str | None, typer.Option(metavar="N", help="Default 8040.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Serve the issuers of portvakt.toml. The first line on standard output says that it is ready."""
+    """Serve the issuers of portvakt.toml. The first line on standard output says that it is ready.
+
+    SIGTERM drains and stops. SIGHUP reads the settings again; wrong ones are told in the log and change nothing.
+    """
     settings = load_settings(config, host=host, port=port)
-    from portvakt.server.application import run  # noqa: PLC0415  wrong settings are told before anything is loaded
+    from portvakt.server.serving import run  # noqa: PLC0415  wrong settings are told before anything is loaded
 
     _remark(settings)
 
@@ -33,9 +36,12 @@ def serve(
             return
         say(f"portvakt serves {len(settings.issuers)} issuers at {base_url}; Ctrl-C stops it.")
 
+    def read_again(**fixed: object) -> "Settings":
+        return load_settings(config, None, **{"host": host, "port": port, **fixed})
+
     with explaining():
         require_schema(settings)
-        code = run(settings, on_ready=announce)
+        code = run(settings, on_ready=announce, read_again=read_again)
     if code:
         raise typer.Exit(code)
 

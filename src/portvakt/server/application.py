@@ -8,24 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from portvakt.jose.sealing import derive
 from portvakt.model.message import Reply
 from portvakt.protocol.govern.keys import published_keys
-from portvakt.server import http
 from portvakt.server.act import Contended
 from portvakt.server.call import Call, Disconnected, plain_reply
-from portvakt.server.clock import system_clock
 from portvakt.server.copy import Copy
 from portvakt.server.documents import DISCOVERY, KEY_SET_PATH, METADATA, key_set, metadata
 from portvakt.server.keys import ensure_key
-from portvakt.server.log import Log
 from portvakt.server.quota import Windows
 from portvakt.server.token_endpoint import OUR_FAULT, TokenEndpoint
 from portvakt.server.uses import WRITE_EVERY, Uses
-from portvakt.store import StoreUnavailable, open_store
+from portvakt.store import StoreUnavailable
 from portvakt.wire.issuer_url import well_known
 
 if TYPE_CHECKING:
@@ -36,7 +34,7 @@ if TYPE_CHECKING:
     from portvakt.model.values import Secret
     from portvakt.server.call import Handler, Receive, Scope, Send
     from portvakt.server.clock import Clock
-    from portvakt.server.settings import Settings
+    from portvakt.server.log import Log
     from portvakt.store import Store
 
     ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -50,6 +48,18 @@ _UNAVAILABLE = Reply(
     (("content-type", "application/json"), ("cache-control", "no-store"), ("retry-after", "1")),
     b'{"error":"server_error","error_description":"The server could not answer. Try again."}',
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What a server has counted and noted: `windows` of authenticated clients, `failures` of strangers, last uses.
+
+    An application that takes the place of another one goes on with the other's.
+    """
+
+    windows: Windows = field(default_factory=Windows)
+    failures: Windows = field(default_factory=Windows)
+    uses: Uses = field(default_factory=Uses)
 
 
 class Application:
@@ -67,18 +77,20 @@ class Application:
         clock: Clock,
         log: Log,
         trusted_proxies: Sequence[IPv4Network | IPv6Network] = (),
+        memory: Memory | None = None,
     ) -> None:
+        memory = memory or Memory()
         self.issuers = tuple(issuers)
         self.clock = clock
-        self.windows = Windows()
+        self.windows = memory.windows
         self.draining = False
         self._store = store
         self._log = log
         self._trusted = tuple(trusted_proxies)
         self._sealing = derive(secret, KEYS)
         self._pepper = derive(secret, PEPPER)
-        self._failures = Windows()
-        self._uses = Uses()
+        self._failures = memory.failures
+        self._uses = memory.uses
         self._writer: asyncio.Task[None] | None = None
         self._watch = store.watch()
         self.copy = Copy(store, self._watch, key=self._sealing)
@@ -181,7 +193,7 @@ class Application:
                 self._route(url, _Document(read))
 
         async def read_keys() -> Reply:
-            return key_set(published_keys(await self.copy.keys(issuer.name), self.clock()))
+            return key_set(published_keys(await self.copy.keys_to_publish(issuer.name), self.clock()))
 
         self._route(issuer.url + KEY_SET_PATH, _Document(read_keys))
 
@@ -214,58 +226,6 @@ class Application:
                 await self._uses.write(self._store)
             except Exception as error:  # noqa: BLE001 - whatever it was, the next minute is another try
                 self._log.failure("last_use_not_written", error)
-
-
-def run(settings: Settings, *, on_ready: Callable[[str], None] | None = None) -> int:
-    """Serve an installation until a signal asks to stop; return the exit code.
-
-    `on_ready` gets the base URL once requests are answered.
-
-    Raises:
-        portvakt.server.http.CannotListen: the address is taken.
-        StoreUnavailable: the database does not answer, or is behind this version's schema.
-        portvakt.jose.sealing.UnsealFailed: the secret is not the one that the keys were sealed with.
-    """
-    log = Log(least=settings.log_level)
-    opened: list[tuple[Store, Application]] = []
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await opened[0][1](scope, receive, send)
-
-    async def start() -> None:
-        store = await open_store(settings.database)
-        application = Application(
-            issuers=settings.every_issuer,
-            store=store,
-            secret=settings.secret,
-            clock=system_clock,
-            log=log,
-            trusted_proxies=settings.trusted_proxies,
-        )
-        opened.append((store, application))
-        await application.start()
-
-    async def end() -> None:
-        for store, application in opened:
-            await application.stop()
-            await store.close()
-
-    def drain() -> None:
-        opened[0][1].drain()
-
-    async def serving() -> bool:
-        return await http.serve(
-            app,
-            host=settings.host,
-            port=settings.port,
-            log=log,
-            start=start,
-            end=end,
-            on_ready=on_ready,
-            on_draining=drain,
-        )
-
-    return http.run(serving, log)
 
 
 class _Document:

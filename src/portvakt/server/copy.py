@@ -2,11 +2,13 @@
 
 It is valid while the store's change counter stands: each look asks for the counter first (about 1 µs), and a
 counter that moved empties the copy. So a new client works at once and a revoked one is refused within a second,
-on every node. Where the counter cannot be known, nothing is held and each request reads the store.
+on every node. Where the counter cannot be known, nothing is held and each request reads the store; but for the
+published keys, which are remembered until there are others.
 """
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,7 @@ from portvakt.jose.sealing import place, unseal
 from portvakt.jose.signing import Signer
 from portvakt.model.provider import TokenHeader
 from portvakt.protocol.govern.keys import signing_key
+from portvakt.store import StoreUnavailable
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -44,6 +47,9 @@ if TYPE_CHECKING:
 
 MOST_CLIENTS = 5_000
 
+TELL_WITHIN = 0.5
+"""Seconds that a key set waits for a store that hangs."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Signing:
@@ -65,6 +71,7 @@ class Copy:
         self._stamp: object | None = None
         self._clients: dict[tuple[IssuerName, ClientId], ClientFacts] = {}
         self._keys: dict[IssuerName, tuple[SigningKey, ...]] = {}
+        self._last_keys: dict[IssuerName, tuple[SigningKey, ...]] = {}
         self._signing: dict[IssuerName, _Signing] = {}
         self._pairs: dict[KeyId, KeyPair] = {}
 
@@ -88,9 +95,25 @@ class Copy:
             return self._keys[issuer]
         stamp = self._watch.token()
         keys = await self._store.signing_keys(issuer)
+        if keys:
+            self._last_keys[issuer] = keys
         if stamp is not None and self._fresh() and self._stamp == stamp:
             self._keys[issuer] = keys
         return keys
+
+    async def keys_to_publish(self, issuer: IssuerName) -> tuple[SigningKey, ...]:
+        """Return an issuer's keys; those it had last, while the store cannot tell or has lost them.
+
+        Tokens that were signed with them are good meanwhile. Raises: StoreUnavailable if there never were any.
+        """
+        last = self._last_keys.get(issuer, ())
+        try:
+            async with asyncio.timeout(TELL_WITHIN if last else None):
+                return await self.keys(issuer) or last
+        except (StoreUnavailable, TimeoutError):
+            if not last:
+                raise
+            return last
 
     def signer(self, issuer: Issuer, now: Instant) -> Signer | None:
         """Return the signer whose turn it is, if the copy held it when it was last asked for a client."""

@@ -139,6 +139,7 @@ async def serve(  # noqa: PLR0913
     end: Callable[[], Awaitable[None]] | None = None,
     on_ready: Callable[[str], None] | None = None,
     on_draining: Callable[[], None] | None = None,
+    on_hangup: Callable[[], None] | None = None,
     ssl: tls.SSLContext | None = None,
     stop: asyncio.Event | None = None,
 ) -> bool:
@@ -147,8 +148,9 @@ async def serve(  # noqa: PLR0913
     The port is bound before `start` runs, so that a taken port opens no database. `on_ready` gets the base URL once
     requests are answered. A stop that is asked for while `start` runs cancels it, and `end` is not called.
 
-    Then, on SIGTERM, SIGINT or SIGHUP: `on_draining` (readiness says no), the drain delay, no
-    more connections, at most `limits.drain` seconds for requests in flight, `end`. A second signal ends at once.
+    Then, on SIGTERM or SIGINT: `on_draining` (readiness says no), the drain delay, no more connections, at most
+    `limits.drain` seconds for requests in flight, `end`. A second signal ends at once. On SIGHUP: `on_hangup`, also
+    while `start` runs; where there is none, as on SIGTERM.
 
     Raises:
         CannotListen: see `listen`.
@@ -162,7 +164,7 @@ async def serve(  # noqa: PLR0913
         owns_process = stop is None
         if stop is None:
             stop = asyncio.Event()
-            undo.enter_context(_signals(loop, stop, hurry))
+            undo.enter_context(_signals(loop, stop, hurry, on_hangup))
         if start is not None and not await _unless_stopped(start(), stop):
             return True
         listening = Listening(app, limits, log, loop)
@@ -171,9 +173,7 @@ async def serve(  # noqa: PLR0913
             listening.sweep()
             log.event("info", "listening", url=url)
             if owns_process:
-                # The process is ours. What was made at the start stays: no collection needs to look at it again.
-                gc.collect()
-                gc.freeze()
+                settle()
             if on_ready is not None:
                 on_ready(url)
             await stop.wait()
@@ -183,6 +183,13 @@ async def serve(  # noqa: PLR0913
             await listening.end()
             if end is not None:
                 await end()
+
+
+def settle() -> None:
+    """Tell the collector that what was made by now stays. Only where the process is the server's own."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 async def _unless_stopped(starting: Awaitable[None], stop: asyncio.Event) -> bool:
@@ -206,15 +213,19 @@ def _delay(limits: Limits, listener: socket.socket) -> float:
 
 
 @contextlib.contextmanager
-def _signals(loop: asyncio.AbstractEventLoop, stop: asyncio.Event, hurry: asyncio.Event) -> Iterator[None]:
+def _signals(
+    loop: asyncio.AbstractEventLoop, stop: asyncio.Event, hurry: asyncio.Event, on_hangup: Callable[[], None] | None
+) -> Iterator[None]:
     """Set `stop` at the first signal and `hurry` at the second."""
-    wanted = [signal.SIGTERM, signal.SIGINT, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
 
     def asked() -> None:
         (hurry if stop.is_set() else stop).set()
 
-    for number in wanted:
-        loop.add_signal_handler(number, asked)
+    wanted = {signal.SIGTERM: asked, signal.SIGINT: asked}
+    if hasattr(signal, "SIGHUP"):  # not on Windows
+        wanted[signal.SIGHUP] = on_hangup or asked
+    for number, heard in wanted.items():
+        loop.add_signal_handler(number, heard)
     try:
         yield
     finally:

@@ -96,7 +96,7 @@ class Log:
     ) -> None:
         """Write what is of level `least` or graver. Hold at most `lines` lines and `size` bytes not yet written."""
         self._descriptor = descriptor
-        self._least = LEVELS.index(least)
+        self.keep_to(least)
         self._most_lines = lines
         self._most_bytes = size
         self._wall = wall
@@ -112,6 +112,10 @@ class Log:
         self._waiting = threading.Event()
         self._urgent = threading.Event()
         self._thread: threading.Thread | None = None
+
+    def keep_to(self, least: str) -> None:
+        """Write from now on what is of level `least` or graver."""
+        self._least = LEVELS.index(least)
 
     def event(self, level: str, event: str, **fields: object) -> None:
         """Log something that happens rarely. `level` is debug, info, warning or error."""

@@ -33,6 +33,7 @@ class Database(Protocol):
     def watch(self) -> Watch: ...  # noqa: D102
     async def close(self) -> None: ...  # noqa: D102
     def create(self) -> None: ...  # noqa: D102
+    def looking(self) -> AbstractContextManager[Connection]: ...  # noqa: D102
     def migrating(self) -> AbstractContextManager[Connection]: ...  # noqa: D102
 
 

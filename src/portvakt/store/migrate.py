@@ -38,7 +38,7 @@ def current(url: str) -> bool:
     Makes nothing. Blocks: not for an event loop. Raises: ValueError for a URL that is none, StoreUnavailable,
     also if there is no such database.
     """
-    with our_fault("read the database's version"), database_at(url).migrating() as connection:
+    with our_fault("read the database's version"), database_at(url).looking() as connection:
         return is_current(connection)
 
 

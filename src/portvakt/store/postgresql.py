@@ -23,7 +23,7 @@ from portvakt.store.watch import PostgresqlWatch
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Engine
 
 POOL_SIZE = 8
 ACQUIRE_WITHIN = 1.0
@@ -130,15 +130,20 @@ class Postgresql:
         """Nothing to do: a database is made by whoever runs the server."""
 
     @contextlib.contextmanager
+    def looking(self) -> Iterator[Connection]:
+        """A connection that reads, whoever migrates meanwhile; nothing of asyncio."""
+        with self._engine(f"{SESSION} {self._options}").connect() as connection:
+            yield connection
+
+    @contextlib.contextmanager
     def migrating(self) -> Iterator[Connection]:
         """A connection in a transaction that only one migrator can be in; nothing of asyncio."""
-
-        def connect() -> psycopg.Connection:
-            return psycopg.connect(
-                **{"connect_timeout": 5, **self._parameters}, options=f"{MIGRATION_SESSION} {self._options}"
-            )
-
-        engine = create_engine("postgresql+psycopg://", creator=connect, hide_parameters=True, poolclass=NullPool)
-        with engine.begin() as connection:
+        with self._engine(f"{MIGRATION_SESSION} {self._options}").begin() as connection:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
             yield connection
+
+    def _engine(self, options: str) -> Engine:
+        def connect() -> psycopg.Connection:
+            return psycopg.connect(**{"connect_timeout": 5, **self._parameters}, options=options)
+
+        return create_engine("postgresql+psycopg://", creator=connect, hide_parameters=True, poolclass=NullPool)

@@ -24,7 +24,7 @@ from portvakt.store.errors import StoreUnavailable
 from portvakt.store.watch import SqliteWatch, file_identity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 READERS = 4
@@ -138,7 +138,17 @@ class Sqlite:
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
     @contextlib.contextmanager
-    def migrating(self) -> Any:
+    def looking(self) -> Iterator[Connection]:
+        """A connection that reads, whoever writes meanwhile; nothing of asyncio."""
+        engine = self._engine(1, "query_only=ON")
+        try:
+            with engine.connect() as connection:
+                yield connection
+        finally:
+            engine.dispose()
+
+    @contextlib.contextmanager
+    def migrating(self) -> Iterator[Connection]:
         """A connection in a transaction that only one migrator can be in; nothing of asyncio."""
         engine = self._engine(1, busy_for=MIGRATION_BUSY_FOR)
         try:

@@ -135,17 +135,21 @@ async def test_what_needs_no_store_is_refused_as_ever_while_it_is_down(database:
         store.failing.clear()
 
 
-async def test_the_key_set_of_a_store_that_is_down_is_503_unless_it_is_held(
-    database: Path, store: FailingStore
-) -> None:
+async def test_FT5_the_key_set_of_a_store_that_is_down_is_the_last_one(database: Path, store: FailingStore) -> None:
+    async def never() -> None:
+        await asyncio.Event().wait()
+
+    url = f"{STANDARD.url}/.well-known/jwks.json"
     async with serving(database, [STANDARD], store=store) as served:
+        known_keys = (await served.get(url)).body
         store.is_blind = True
         store.failing["signing_keys"] = DOWN
-
-        answer = await served.get(f"{STANDARD.url}/.well-known/jwks.json")
-
-        is_unavailable(answer)
+        away = await served.get(url)
         store.failing.clear()
+        store.afterwards["signing_keys"] = never
+        hanging = await served.get(url)
+
+    assert [(answer.status, answer.body) for answer in (away, hanging)] == [(200, known_keys)] * 2
 
 
 async def test_a_mounted_application_that_fails_is_503_and_its_cause_is_logged(breeze: Serving) -> None:
