@@ -90,9 +90,12 @@ class Canaries:
         return secret
 
     def plant_octets(self, name: str, secret: bytes) -> None:
-        """Remember octets, such as a number of a private key: any 24 in a row count."""
-        for start in range(0, len(secret) - 23, 12):
-            self._remember(f"{name}[{start}:]", secret[start : start + 24])
+        """Remember octets, such as a number of a private key: each run of 16 of them, one after the other, counts.
+
+        PEM breaks its lines after 48 octets, so a line holds two whole runs.
+        """
+        for start in range(0, len(secret) - 15, 16):
+            self._remember(f"{name}[{start}:]", secret[start : start + 16])
 
     def _remember(self, name: str, secret: bytes) -> None:
         assert len(secret) >= SHORTEST, f"{name} is too short to be searched for"
@@ -101,11 +104,14 @@ class Canaries:
 
     def find_in(self, *places: Path | bytes | tuple[str, bytes]) -> list[Finding]:
         """Search files, folders with all that is in them, octets, and octets with a name."""
+        held = list(_held(places))
+        everything = b"\0".join(octets for _, octets in held)  # hardly any is in it, and each is looked for once
+        there = {key: needle for key, needle in self._needles.items() if needle in everything}
         return [
             Finding(name, where, form)
-            for where, held in _held(places)
-            for (name, form), needle in self._needles.items()
-            if needle in held
+            for where, octets in held
+            for (name, form), needle in there.items()
+            if needle in octets
         ]
 
 

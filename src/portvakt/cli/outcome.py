@@ -33,8 +33,10 @@ class Stop(Exception):
 
 
 def complain(text: str) -> None:
-    """Write a line on standard error."""
-    print(f"portvakt: {text}", file=sys.stderr)
+    """Write a line on standard error, without what looks like a secret that was typed in the wrong place."""
+    from portvakt.server.redaction import conceal  # noqa: PLC0415  only where something is wrong
+
+    print(f"portvakt: {conceal(text)}", file=sys.stderr)
 
 
 def say(text: str = "") -> None:

@@ -26,6 +26,7 @@ from graphql import (
 from portvakt.jose.strict_json import read_object
 from portvakt.model.message import Reply
 from portvakt.sandbox.asgi import answer, header, read_body
+from portvakt.server.redaction import conceal
 from portvakt.wire.errors import WireError
 from portvakt.wire.media import media_type
 
@@ -286,6 +287,7 @@ def _told(error: GraphQLError, log: Callable[[BaseException], None]) -> dict[str
 
 
 def _entry(message: str, code: str) -> dict[str, object]:
+    message = conceal(message)  # the library quotes what was sent, and replies lie in logs too
     cut = message if len(message) <= _MESSAGE_LIMIT else message[: _MESSAGE_LIMIT - 1] + "…"
     return {"message": cut, "extensions": {"code": code}}
 

@@ -9,6 +9,7 @@ from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
 from portvakt.server.log import described
+from portvakt.server.redaction import plain_path
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message
@@ -129,16 +130,20 @@ class Exchange:
             await app(self.scope, self.receive, self.send)
         except Exception as error:  # noqa: BLE001  a fault of ours is a 503, whatever it is
             if self.gone:  # most likely the application's word for that
-                connections.log.event("info", "request_abandoned", path=self.scope["path"], **described(error))
+                connections.log.event(
+                    "info", "request_abandoned", path=plain_path(self.scope["path"]), **described(error)
+                )
             else:
-                connections.log.failure("request_failed", error, method=self.scope["method"], path=self.scope["path"])
+                connections.log.failure(
+                    "request_failed", error, method=self.scope["method"], path=plain_path(self.scope["path"])
+                )
                 self._fail()
         except BaseException:
             self.connection.abort()
             raise
         else:
             if not self.ended and not self.gone:
-                connections.log.event("error", "request_unanswered", path=self.scope["path"])
+                connections.log.event("error", "request_unanswered", path=plain_path(self.scope["path"]))
                 self._fail()
         finally:
             connections.tasks.discard(self.task)

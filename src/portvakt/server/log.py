@@ -17,7 +17,7 @@ import traceback
 from json.encoder import encode_basestring_ascii
 from typing import TYPE_CHECKING, Any
 
-from portvakt.server.redaction import redact
+from portvakt.server.redaction import plain_path, redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,6 +50,11 @@ def quoted(text: str) -> str:
 
 reason_quoted = functools.lru_cache(1_024)(quoted)
 """As `quoted`, for the reasons of refusals: they are few."""
+
+
+@functools.lru_cache(1_024)  # our own paths are few, and strangers' short ones need little room
+def _path_quoted(path: str) -> str:
+    return quoted(plain_path(path))
 
 
 def value(thing: object) -> str:
@@ -147,18 +152,14 @@ class Log:
     ) -> None:
         """Log one HTTP request; this is on the way of every token.
 
-        `path` comes without its query. `duration` is in milliseconds, `size` the bytes of the reply's body.
+        `path` comes without its query; what is no word in it is blanked. `duration` is in milliseconds, `size` the
+        bytes of the reply's body.
         `client_id` is given only where it was authenticated; `code` and `reason` only for a refusal.
         """
         if self._least and LEVELS.index("info" if status < FAULT else "error") < self._least:
             return
         encode = encode_basestring_ascii
-        # Only a text that a stranger chose goes the long way.
-        shown = (
-            encode(path)
-            if len(path) < LONGEST and path.isascii() and "pvk_" not in path and "eyJ" not in path
-            else quoted(path)
-        )
+        shown = _path_quoted(path) if len(path) < LONGEST else quoted(plain_path(path[:LOOKED_AT]))
         rest = ""
         if issuer is not None:
             rest = f',"issuer":{encode(issuer)}'

@@ -14,6 +14,8 @@ import tomllib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from portvakt.server.redaction import conceal
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
@@ -88,8 +90,8 @@ class Document:
 
 
 def spell(path: Iterable[str]) -> str:
-    """Write the path of a key with dots, in ASCII, cut where somebody pasted a text for a name."""
-    return ".".join(ascii(part)[1:-1][:40] for part in path)
+    """Write the path of a key with dots, in ASCII, cut or blanked where somebody pasted a text for a name."""
+    return ".".join(conceal(ascii(part)[1:-1])[:40] for part in path)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

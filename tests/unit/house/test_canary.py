@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from canary import Canaries, leaks_in
+from portvakt.jose.keys import generate
+from portvakt.model.nouns import Algorithm
 from portvakt.protocol.credentials import mint_secret
+from private_numbers import private_numbers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,14 +64,27 @@ def test_a_password_of_signs_is_found_however_it_is_written(written: str) -> Non
     assert Canaries([("password", PASSWORD)]).find_in(written.encode())
 
 
-def test_any_run_of_a_keys_octets_is_found(tmp_path: Path) -> None:
+def test_a_run_of_a_keys_octets_is_found(tmp_path: Path) -> None:
     canaries = Canaries()
     canaries.plant_octets("key", bytes(range(64)))
-    (tmp_path / "some").write_bytes(b"\0" + bytes(range(11, 50)) + b"\0")
+    (tmp_path / "some").write_bytes(b"\0" + bytes(range(11, 42)) + b"\0")
 
     (found, *_) = canaries.find_in(tmp_path)
 
     assert found.where == str(tmp_path / "some")
+
+
+def test_a_private_key_is_found_in_pem() -> None:
+    pair = generate(Algorithm.RS256)
+    canaries = Canaries()
+    for name, octets in private_numbers(pair).items():
+        canaries.plant_octets(name, octets)
+    encoding, form, none = Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+
+    found = canaries.find_in(pair.private.private_bytes(encoding, form, none))
+
+    assert {one.name.partition("[")[0] for one in found} == {"d", "p", "q", "qi"}
+    assert canaries.find_in(pair.public_jwk.encode()) == []
 
 
 def test_what_lists_show_of_a_secret_and_other_secrets_are_not_found() -> None:
