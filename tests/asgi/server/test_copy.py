@@ -75,7 +75,11 @@ async def test_last_use_that_is_written_empties_no_copy(database: Path, store: F
 
 
 async def test_a_change_between_read_and_hold_is_not_held(store: FailingStore, copy: Copy) -> None:
-    store.afterwards["client_facts"] = lambda: store.apply(DISABLE)
+    async def it_is_disabled() -> None:
+        await store.apply(DISABLE)
+        copy.client(STANDARD.name, MAIN)  # another request, which sees that something changed
+
+    store.afterwards["client_facts"] = it_is_disabled
 
     old = await copy.load_client(STANDARD.name, MAIN)
 
@@ -91,6 +95,7 @@ async def test_a_change_between_read_and_hold_is_not_held(store: FailingStore, c
 async def test_keys_that_change_between_read_and_hold_are_not_held(store: FailingStore, copy: Copy) -> None:
     async def another_is_made() -> None:
         await rotate(store, STANDARD, key=SEALING, clock=lambda: NOW)
+        copy.client(STANDARD.name, MAIN)  # another request, which sees that something changed
 
     store.afterwards["signing_keys"] = another_is_made
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sqlite3
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -28,6 +30,7 @@ from issuing import (
     serving,
 )
 from portvakt.server.act import Contended
+from portvakt.server.application import Memory
 from portvakt.store import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -150,6 +153,45 @@ async def test_FT5_the_key_set_of_a_store_that_is_down_is_the_last_one(database:
         hanging = await served.get(url)
 
     assert [(answer.status, answer.body) for answer in (away, hanging)] == [(200, known_keys)] * 2
+
+
+async def test_FT12_a_key_set_outlives_a_store_that_lost_its_keys(database: Path, store: FailingStore) -> None:
+    url = f"{STANDARD.url}/.well-known/jwks.json"
+    async with serving(database, [STANDARD], store=store) as served:
+        before = await served.get(url)
+        store.is_blind = True
+        with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as other:
+            other.execute("DELETE FROM signing_keys")
+
+        assert list(await served.get(url)) == list(before)
+
+
+async def test_a_key_set_that_was_never_read_is_503_while_the_store_is_down(
+    database: Path, store: FailingStore
+) -> None:
+    async with serving(database, [STANDARD], store=store) as served:
+        store.is_blind = True
+        store.failing["signing_keys"] = DOWN
+        served.application.copy._last_keys.clear()
+
+        is_unavailable(await served.get(f"{STANDARD.url}/.well-known/jwks.json"))
+        store.failing.clear()
+
+
+async def test_one_that_takes_anothers_place_goes_on_with_its_quotas_and_uses(
+    database: Path, store: FailingStore
+) -> None:
+    memory = Memory()
+    async with serving(database, [BREEZE], store=store, memory=memory) as before:
+        for _ in range(100):
+            assert (await before.ask(BREEZE)).status == 200
+        for _ in range(60):
+            assert (await before.ask(BREEZE, body(BREEZE, "second", client_secret=CANARY))).status == 401
+
+        async with serving(database, [BREEZE, STANDARD], store=store, memory=memory) as after:
+            assert (await after.ask(BREEZE)).status == 429
+            assert (await after.ask(BREEZE, body(BREEZE, "second", client_secret=CANARY))).status == 429
+            assert len(memory.uses._last) == 1
 
 
 async def test_a_mounted_application_that_fails_is_503_and_its_cause_is_logged(breeze: Serving) -> None:

@@ -133,6 +133,22 @@ async def test_a_store_that_fails_at_the_stop_keeps_nobody_from_stopping(
         assert [line["event"] for line in served.lines()] == ["request", "last_use_lost"]
 
 
+async def test_what_was_used_while_a_write_failed_is_the_later_one(database: Path, store: FailingStore) -> None:
+    async with serving(database, [STANDARD], store=store) as served:
+
+        class FailsLate:
+            async def record_use(self, uses: object) -> None:
+                served.clock.offset = 9
+                await served.ask(STANDARD)
+                raise DOWN
+
+        await served.ask(STANDARD)
+        with pytest.raises(StoreUnavailable):
+            await served.application._uses.write(FailsLate())
+
+    assert await last_use(store, STANDARD) == NOW + 9
+
+
 async def test_a_write_that_is_broken_off_loses_nothing(database: Path, store: FailingStore) -> None:
     class Waiting:
         async def record_use(self, uses: object) -> None:
