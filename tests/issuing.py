@@ -320,11 +320,16 @@ def refused(answer: Answer, status: int, error: str, description: str, **headers
         "content-type": JSON,
         "cache-control": "no-store",
         "pragma": "no-cache",
+        "vary": "Cookie, Authorization",
         "content-length": str(len(body)),
         **{name.replace("_", "-"): value for name, value in headers.items()},
     }
     said = dict(answer.headers)
     del said["portvakt-reference"]
+    if status == 429:  # E5: the draft's headers say no other number than Retry-After
+        policy, limit = said.pop("ratelimit-policy"), said.pop("ratelimit")
+        assert re.fullmatch(r'"token";q=[0-9]+;w=[0-9]+', policy)
+        assert limit == f'"token";r=0;t={said["retry-after"]}'
     assert said == expected
 
 

@@ -59,8 +59,9 @@ def hear(provider: Provider, reply: Reply) -> Granted[Tokens] | Refused:
     members = _members(reply)
     if reply.status == _SUCCESS and members is not None and "access_token" in members:
         return Granted(_tokens(members, reply))
-    if members is not None and isinstance(members.get("error"), str):
-        return _refused(provider, members, reply)
+    code = members.get("error") if members is not None else None
+    if members is not None and isinstance(code, str) and _CODE.fullmatch(code):
+        return _refused(provider, code, members, reply)
     if reply.status == _TOO_MANY:
         return Refused(RATE_LIMITED, "", reply.status, exceeded=_exceeded(provider, "", reply))
     if reply.status >= _OUR_SIDE.stop:
@@ -101,7 +102,7 @@ def _tokens(members: dict[str, object], reply: Reply) -> Tokens:
 def _token(members: dict[str, object], name: str, reply: Reply) -> Secret:
     token = members[name]
     if not isinstance(token, str) or not _VISIBLE.fullmatch(token):
-        _fail(f"has an {name} that is not a text of visible characters", reply)
+        _fail(f"has a bad {name}: not a text of visible characters", reply)
     return Secret(token)
 
 
@@ -115,10 +116,7 @@ def _lifetime(stated: object, reply: Reply) -> Seconds | None:
     return Seconds(stated)
 
 
-def _refused(provider: Provider, members: dict[str, object], reply: Reply) -> Refused:
-    code = str(members["error"])
-    if not _CODE.fullmatch(code):
-        _fail("has an error that is no error code", reply)
+def _refused(provider: Provider, code: str, members: dict[str, object], reply: Reply) -> Refused:
     text = members.get("error_description", members.get("error_descriptions"))
     description = text[:_TEXT_LIMIT] if isinstance(text, str) else ""
     status = reply.status
@@ -139,7 +137,7 @@ def _exceeded(provider: Provider, description: str, reply: Reply) -> Exceeded | 
         return None
     limit = int(said["limit"]) if "limit" in said else (quota.limit if quota else 0)
     window = _read_window(said["window"]) if "window" in said else (quota.window if quota else Seconds(0))
-    return Exceeded(limit, window, Seconds(int(seconds)))
+    return Exceeded(limit, window, Seconds(max(1, int(seconds))))
 
 
 @lru_cache(maxsize=64)

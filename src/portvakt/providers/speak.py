@@ -18,7 +18,7 @@ WINDOWS = {1: "second", 60: "minute", 3600: "hour", 86400: "day"}
 
 _JSON = ("content-type", "application/json")
 # RFC 6749 §5.1: "MUST include the HTTP Cache-Control response header field with a value of no-store"
-_NEVER_STORED = (("cache-control", "no-store"), ("pragma", "no-cache"))
+_NEVER_STORED = (("cache-control", "no-store"), ("pragma", "no-cache"), ("vary", "Cookie, Authorization"))
 _GRANTED_HEADERS = (_JSON, *_NEVER_STORED)
 
 
@@ -66,10 +66,19 @@ def _refused_headers(refused: Refused, realm: str) -> tuple[tuple[str, str], ...
     if refused.status == 401:  # noqa: PLR2004 - RFC 9110 §15.5.2: every 401 challenges
         headers = (*headers, ("www-authenticate", f'Basic realm="{realm}", charset="UTF-8"'))
     if refused.exceeded is not None:
-        headers = (*headers, ("retry-after", str(refused.exceeded.seconds)))
+        headers = (*headers, *_rate_limit(refused.exceeded))
     elif refused.code == SERVER_ERROR:
         headers = (*headers, ("retry-after", "1"))
     return headers
+
+
+def _rate_limit(exceeded: Exceeded) -> tuple[tuple[str, str], ...]:
+    """Return when to come again (RFC 9110 §10.2.3), and which quota it was, as the HTTPAPI group drafts it."""
+    return (
+        ("retry-after", str(exceeded.seconds)),
+        ("ratelimit-policy", f'"token";q={exceeded.limit};w={exceeded.window}'),
+        ("ratelimit", f'"token";r=0;t={exceeded.seconds}'),
+    )
 
 
 def refuse_exceeded(provider: Provider, exceeded: Exceeded) -> Refused:

@@ -61,14 +61,14 @@ def test_everything_that_a_grant_may_say() -> None:
 def test_a_token_is_a_text_of_visible_characters(value: object) -> None:
     sent = {"access_token": value, "token_type": "Bearer", "more": CANARY}
 
-    assert problem(a_reply(200, sent)) == "has an access_token that is not a text of visible characters"
+    assert problem(a_reply(200, sent)) == "has a bad access_token: not a text of visible characters"
 
 
 @pytest.mark.parametrize("value", [1, True, ["a"], "", f"{CANARY} {CANARY}"])
 def test_a_refresh_token_is_one_too(value: object) -> None:
     sent = {"access_token": "a", "refresh_token": value}
 
-    assert problem(a_reply(200, sent)) == "has an refresh_token that is not a text of visible characters"
+    assert problem(a_reply(200, sent)) == "has a bad refresh_token: not a text of visible characters"
 
 
 def test_a_refresh_token_that_is_null_is_none() -> None:
@@ -169,7 +169,15 @@ def test_a_code_is_passed_on_as_it_is_spelled(code: str) -> None:
 
 @pytest.mark.parametrize("code", ["", "a" * 101, 'a"b', "a\\b", "a\nb", "\x1b[31m", "é", f"\r\n{CANARY}"])
 def test_a_code_that_is_none_is_an_error(code: str) -> None:
-    assert problem(a_reply(400, {"error": code})) == "has an error that is no error code"
+    assert problem(a_reply(400, {"error": code})) == "holds neither an access token nor an error"
+
+
+@pytest.mark.parametrize(("status", "heard"), [(429, "rate_limited"), (503, "server_error")])
+def test_a_limit_or_a_fault_is_one_whatever_its_code(status: int, heard: str) -> None:
+    said = hear(STANDARD, a_reply(status, {"error": "\x1b[31m"}))
+
+    assert isinstance(said, Refused)
+    assert (said.code, said.description) == (heard, "")
 
 
 @pytest.mark.parametrize("text", [None, 1, ["a"], {"nb": "Feil"}])

@@ -54,8 +54,9 @@ def refuse_grant_type(provider: Provider, request: TokenRequest) -> Refused | No
     """Refuse a grant type that the provider does not have (RFC 6749 §5.2), or None. Compared exactly."""
     if request.grant_type in provider.grants and request.grant_type in GRANTS:
         return None
-    served = ", ".join(grant for grant in provider.grants if grant in GRANTS) or "none of them"
-    return Refused(UNSUPPORTED_GRANT_TYPE, f"This server answers grant_type {served}.", reason="grant type")
+    served = ", ".join(grant for grant in provider.grants if grant in GRANTS)
+    text = f"This server answers grant_type {served}." if served else "This server answers no grant_type yet."
+    return Refused(UNSUPPORTED_GRANT_TYPE, text, reason="grant type")
 
 
 def authenticate(
