@@ -11,8 +11,7 @@ from urllib.parse import quote
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-TOKEN_PATHS = ("/breeze/oauth/token", "/standard/token")
-PATHS = ("/breeze/oauth/token", "/standard/.well-known/jwks.json", "/readyz", "/nowhere")
+OTHER_PATHS = ("/standard/token", "/standard/.well-known/jwks.json", "/readyz", "/nowhere")
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
 _PARAMETERS = (
@@ -36,11 +35,17 @@ _FIELDS = (
 )
 
 
-def requests_with(text: str, client_id: str, host: str) -> Iterator[tuple[str, bytes]]:
-    """Yield the requests, each with a name for the place that the text stands in."""
-    yield from _in_the_head(text, host)
+def requests_with(
+    text: str, client_id: str, host: str, *, issuer: str = "/breeze", apis: tuple[str, ...] = ()
+) -> Iterator[tuple[str, bytes]]:
+    """Yield the requests, each with a name for the place that the text stands in.
+
+    `issuer` is the path of one that speaks Breeze, `apis` are paths of APIs.
+    """
+    endpoint = f"{issuer}/oauth/token"
+    yield from _in_the_head(text, host, (endpoint, *OTHER_PATHS, *apis))
     yield from _in_the_path(text, host)
-    for path in TOKEN_PATHS:
+    for path in (endpoint, OTHER_PATHS[0]):
         for what, kind, body in _bodies(text, client_id):
             yield f"{what} to {path}", request(path, host, body, {"Content-Type": kind})
         pair = base64.b64encode(f"{client_id}:{text}".encode()).decode()
@@ -49,7 +54,7 @@ def requests_with(text: str, client_id: str, host: str) -> Iterator[tuple[str, b
             for credentials in (pair, pair[:-2], text, f"{client_id}:{text}"):
                 fields = {"Content-Type": FORM, "Authorization": scheme + credentials}
                 yield f"Authorization {scheme}to {path}", request(path, host, grant, fields)
-    yield from _malformed(text, host)
+    yield from _malformed(text, host, endpoint)
 
 
 def request(
@@ -62,9 +67,9 @@ def request(
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + body
 
 
-def _in_the_head(text: str, host: str) -> Iterator[tuple[str, bytes]]:
+def _in_the_head(text: str, host: str, paths: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
     encoded = quote(text, safe="")
-    for path in PATHS:
+    for path in paths:
         queries = (encoded, f"{encoded}=1", *(f"{name}={encoded}" for name in _PARAMETERS))
         for query in queries:
             yield f"the query of {path}", request(f"{path}?{query}", host)
@@ -134,9 +139,9 @@ def _bodies(text: str, client_id: str) -> Iterator[tuple[str, str, bytes]]:
     yield "a compressed body", FORM, gzip.compress(form.encode())
 
 
-def _malformed(text: str, host: str) -> Iterator[tuple[str, bytes]]:
+def _malformed(text: str, host: str, endpoint: str) -> Iterator[tuple[str, bytes]]:
     octets = text.encode()
-    grant = b"POST /breeze/oauth/token HTTP/1.1\r\nHost: " + host.encode() + b"\r\nContent-Type: " + JSON.encode()
+    grant = f"POST {endpoint} HTTP/1.1\r\nHost: {host}\r\nContent-Type: {JSON}".encode()
     yield "no HTTP", octets + b"\r\n\r\n"
     yield "something like TLS", b"\x16\x03\x01" + octets
     yield "the method", octets + b" / HTTP/1.1\r\nHost: x\r\n\r\n"

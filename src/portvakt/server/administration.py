@@ -199,5 +199,5 @@ def _granted(decision: Granted[AnswerT] | Refused) -> AnswerT:
 
 def _is_email(text: str) -> bool:
     name, _, host = text.rpartition("@")
-    plain = text.isprintable() and not set(text) & set(' "<>()')
+    plain = text.isprintable() and not set(text) & set(' "<>()') and not set(host) & set(":/")
     return bool(name and host) and plain and len(text) <= LONGEST_EMAIL

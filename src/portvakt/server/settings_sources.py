@@ -103,7 +103,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def read_document(path: Path, problems: list[Problem]) -> Document | None:
     """Read a portvakt.toml. What is wrong with the file itself goes to `problems`, with the parser's line."""
-    name = spell([str(path)])[-200:] if not str(path).isprintable() else str(path)
+    name = conceal(str(path) if str(path).isprintable() else ascii(str(path))[1:-1][-200:])
     try:
         text, mode = _read_text(path)
         table = tomllib.loads(text)

@@ -36,6 +36,7 @@ _PLACEHOLDERS = re.compile(
     r"change.?me|replace.?me|your.?secret|secret|example|default|password|placeholder|insecure|portvakt", re.IGNORECASE
 )
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+_URL_OCTETS = re.compile(r"(?:[^%\s]|%[0-9A-Fa-f]{2})*")
 _QUOTA = re.compile(r"([1-9][0-9]{0,9})/(?:(second|minute|hour|day)|([1-9][0-9]{0,4})s)", re.ASCII)
 
 
@@ -168,7 +169,7 @@ def _sqlite(rest: str, folder: Path) -> str:
 def _postgresql(text: str, found: Found) -> str:
     try:
         parts = urlsplit(text)
-        named = parts.port != 0 and len(parts.path) > 1 and not parts.fragment
+        named = parts.port != 0 and len(parts.path) > 1 and not parts.fragment and bool(_URL_OCTETS.fullmatch(text))
     except ValueError:
         named = False
     if not named:

@@ -6,7 +6,8 @@ import re
 
 from portvakt.model.decision import INVALID_REQUEST
 
-_HARMLESS = re.compile(r"[A-Za-z0-9._~-]{1,40}")
+# Names of RFC 6749 and its extensions are such words. Anything else may be a secret in the place of a name.
+_HARMLESS = re.compile(r"[A-Za-z][a-z_.-]{0,38}[0-9]{0,2}")
 
 
 class WireError(Exception):

@@ -25,3 +25,8 @@ def test_a_name_that_could_do_harm_is_not_repeated(name: str) -> None:
     error = parameter_error(name, "is missing")
 
     assert (error.parameter, error.description) == (None, "A parameter is missing.")
+
+
+@pytest.mark.parametrize("name", ["pvk_cs_Xa9", "q3V9x0-ZrT_b1Lk7uMw8Yc2NhP", "hunter2-4f9a7c", "AKIA"])
+def test_K1_a_name_that_may_be_a_secret_is_not_repeated(name: str) -> None:
+    assert parameter_error(name, "is not a string").description == "A parameter is not a string."
