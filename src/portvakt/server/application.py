@@ -217,6 +217,7 @@ class Application:
             except StoreUnavailable as error:
                 self._log.failure("not_ready", error)
                 ready = False
+        ready = ready and not self.draining  # which may have begun meanwhile
         await call.reply(_health(200 if ready else 503, ready=ready), send)
 
     async def _write_uses(self) -> None:

@@ -372,10 +372,6 @@ class Connection(RequestHead):
         last = self.queue[-1] if self.queue else self.exchange
         if last is not None:
             last.keep_alive = False
-        if self.exchange is not None or self.reading in (HEAD, BODY):
-            return
-        if self.reading == NOTHING and self.target:
-            self._close(linger=False)
-        else:
-            # Its first request may be on the way, or a refusal.
-            self.deadline = min(self.deadline, now + 0.5)
+        if self.exchange is None and self.reading not in (HEAD, BODY):
+            # A request may be on the way, and its answer will say that the connection closes; or a refusal.
+            self.deadline = min(self.deadline, now + self.limits.last_request)

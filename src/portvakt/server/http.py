@@ -160,7 +160,7 @@ async def serve(  # noqa: PLR0913
     listener = listen(host, port)
     url = base_url(listener, secure=ssl is not None)
     hurry = asyncio.Event()
-    with contextlib.closing(listener), contextlib.ExitStack() as undo:
+    with contextlib.closing(listener), listener.dup() as queue, contextlib.ExitStack() as undo:
         owns_process = stop is None
         if stop is None:
             stop = asyncio.Event()
@@ -177,7 +177,9 @@ async def serve(  # noqa: PLR0913
             if on_ready is not None:
                 on_ready(url)
             await stop.wait()
-            return await _drain(server, listening, _delay(limits, listener), on_draining, hurry)
+            await _tell(listening, _delay(limits, listener), on_draining, hurry)
+            await _stop_listening(server, queue, listening, ssl)
+            return await _drain(listening, hurry)
         finally:
             server.close()
             await listening.end()
@@ -233,23 +235,44 @@ def _signals(
             loop.remove_signal_handler(number)
 
 
-async def _drain(
-    server: asyncio.Server,
-    listening: Listening,
-    delay: float,
-    on_draining: Callable[[], None] | None,
-    hurry: asyncio.Event,
-) -> bool:
-    log, loop = listening.log, listening.loop
-    log.event("info", "draining", delay=delay, connections=len(listening.open), requests=len(listening.tasks))
+async def _tell(
+    listening: Listening, delay: float, on_draining: Callable[[], None] | None, hurry: asyncio.Event
+) -> None:
+    """Say that this server stops, and give whoever sends it work the delay to see it."""
+    listening.log.event("info", "draining", delay=delay, connections=len(listening.open), requests=len(listening.tasks))
     if on_draining is not None:
         on_draining()
     listening.draining = True
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(hurry.wait(), delay)
-    # Whoever connected already is still taken in.
-    await asyncio.sleep(0)
+
+
+async def _stop_listening(
+    server: asyncio.Server, queue: socket.socket, listening: Listening, ssl: tls.SSLContext | None
+) -> None:
+    """Close the port, and take in who connected before: a socket that is closed resets those in its queue.
+
+    `queue` is another descriptor of the listening socket, so nobody comes between the last who is taken in and the end.
+    """
     server.close()
+    peers: list[socket.socket] = []
+    with queue, contextlib.suppress(OSError):
+        while len(peers) < BACKLOG:
+            peers.append(queue.accept()[0])
+    within = None if ssl is None else listening.limits.head
+    taken_in = (
+        listening.loop.connect_accepted_socket(
+            lambda: Connection(listening), peer, ssl=ssl, ssl_handshake_timeout=within
+        )
+        for peer in peers
+    )
+    await asyncio.gather(*taken_in, return_exceptions=True)
+    await asyncio.sleep(0)  # also those that the loop itself has just accepted are known from here on
+
+
+async def _drain(listening: Listening, hurry: asyncio.Event) -> bool:
+    """Finish what was begun. True: nothing was cut."""
+    loop = listening.loop
     until = loop.time() + listening.limits.drain
     for connection in list(listening.open):
         connection.drain(loop.time())
@@ -258,7 +281,7 @@ async def _drain(
             await asyncio.wait_for(hurry.wait(), 0.02)
         listening.expire()
     cut = len(listening.tasks)
-    log.event("warning" if cut else "info", "stopped", unanswered=cut)
+    listening.log.event("warning" if cut else "info", "stopped", unanswered=cut)
     return not cut
 
 

@@ -23,6 +23,7 @@ class Limits:
     sweep: float = 1.0
     drain: float = 10.0  # for requests in flight when the server stops
     drain_delay: float | None = None  # between "not ready" and the end of accepting; None: 0 on loopback, else 3
+    last_request: float = 0.5  # for one more on a connection that waits for nothing, once nobody may connect
     headers: int = 100
     head_bytes: int = 32_768
     target_bytes: int = 8_192

@@ -139,7 +139,8 @@ class Sqlite:
 
     @contextlib.contextmanager
     def looking(self) -> Iterator[Connection]:
-        """A connection that reads, whoever writes meanwhile; nothing of asyncio."""
+        """A connection that reads, whoever writes meanwhile; nothing of asyncio. Raises: OSError for no file."""
+        file_identity(self.path)  # SQLite would say no more than that it cannot open it
         engine = self._engine(1, "query_only=ON")
         try:
             with engine.connect() as connection:
