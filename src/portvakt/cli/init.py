@@ -7,7 +7,7 @@ last: so a run that is killed leaves nothing that a second one does not complete
 import os
 import secrets
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -66,7 +66,7 @@ class Plan:
     """What is to be made. `database` None: the variables say where it is."""
 
     config: Path
-    database: str | None
+    database: str | None = field(repr=False)  # it may hold a password
     email: str
 
     def beside(self, ending: str) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hmac
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from portvakt.model.change import AddClient, AddSecret, AddUser
@@ -26,7 +26,7 @@ SEED_CHARACTERS = 200
 class Seed:
     """The text from which ids and secrets derive. Whoever knows it knows them all: never for production."""
 
-    text: str
+    text: str = field(repr=False)
 
     @staticmethod
     def random() -> Seed:
@@ -57,7 +57,7 @@ class Sower:
 
     seed: Seed
     issuer: Issuer
-    pepper: bytes
+    pepper: bytes = field(repr=False)
     now: Instant
 
     def user(self, email: str, *, roles: frozenset[str] = frozenset()) -> User:
