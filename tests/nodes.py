@@ -113,6 +113,15 @@ class Caller:
         return Answer(reply.status, sent, said, began=began, took=time.monotonic() - began)
 
 
+def asked(port: int, path: str) -> Answer:
+    """Get a document on a connection of its own."""
+    caller = Caller(port, {})
+    try:
+        return caller.get(path)
+    finally:
+        caller.close()
+
+
 class Node:
     """A running `portvakt serve`."""
 
@@ -125,12 +134,7 @@ class Node:
         return Caller(self.port, client)
 
     def get(self, path: str) -> Answer:
-        """Ask on a connection of its own."""
-        caller = Caller(self.port, {})
-        try:
-            return caller.get(path)
-        finally:
-            caller.close()
+        return asked(self.port, path)
 
     def token(self, client: dict[str, Any]) -> Answer:
         """Ask on a connection of its own."""
