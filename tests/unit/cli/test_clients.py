@@ -41,7 +41,7 @@ def test_a_secret_is_live_expiring_expired_or_revoked(secret: ClientSecret, stat
     assert secret_state(secret, NOW) == state
 
 
-def test_a_client_is_written_with_moments_as_text_and_its_secret_by_both_ends_only() -> None:
+def test_K4_a_client_is_written_with_moments_as_text_and_its_secret_by_both_ends_only() -> None:
     owner = User(id=UserId("user_1"), issuer=IssuerName("acme"), email="ann@example.com", created_at=NOW)
     client = Client(
         id=ClientId("client_1"), issuer=IssuerName("acme"), name="x", owner=owner.id, scopes=("read",), created_at=NOW

@@ -158,7 +158,7 @@ async def test_S6_other_schemes_are_refused(url: str) -> None:
     assert "http" in await refusal(Fetcher(), url)
 
 
-async def test_a_redirect_is_not_followed() -> None:
+async def test_S1_a_redirect_is_not_followed() -> None:
     async with raw_server(response()) as target:
         moved = response(status="302 Found", extra=f"Location: {target.url}/\r\n")
         async with raw_server(moved) as server:

@@ -91,7 +91,7 @@ def test_addresses_of_the_open_internet_are_public(address: str) -> None:
         "ff02::1",
     ],
 )
-def test_S2_addresses_for_special_use_are_not_public_however_they_are_wrapped(address: str) -> None:
+def test_S2_S4_addresses_for_special_use_are_not_public_however_they_are_wrapped(address: str) -> None:
     assert not is_public(address)
 
 
