@@ -90,11 +90,11 @@ class Canaries:
         return secret
 
     def plant_octets(self, name: str, secret: bytes) -> None:
-        """Remember octets, such as a number of a private key: each run of 16 of them, one after the other, counts.
+        """Remember octets, such as a number of a private key: every other run of 16 of them counts.
 
-        PEM breaks its lines after 48 octets, so a line holds two whole runs.
+        PEM breaks its lines after 48 octets, so each line holds a whole run.
         """
-        for start in range(0, len(secret) - 15, 16):
+        for start in range(0, len(secret) - 15, 32):
             self._remember(f"{name}[{start}:]", secret[start : start + 16])
 
     def _remember(self, name: str, secret: bytes) -> None:

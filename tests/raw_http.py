@@ -11,10 +11,12 @@ import tempfile
 import threading
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import uvloop
 
+from canary import leaks_in
 from portvakt.server.http import serve
 from portvakt.server.log import Log
 from portvakt.server.request_head import Limits
@@ -141,8 +143,10 @@ def served(app: ASGIApp, limits: Limits = LENIENT, *, tls: ssl.SSLContext | None
         thread.join(2 * PATIENCE)
         log.close()
         os.close(descriptor)
+        leaked = leaks_in(Path(log_path))
         os.unlink(log_path)  # noqa: PTH108
         assert not thread.is_alive()
+        assert leaked == []
 
 
 def connect(port: int) -> socket.socket:

@@ -177,7 +177,13 @@ def lived_through(
         status, reply = installation.token(client_id, right)
         assert status == 200
         installation.canaries.plant("token", reply["access_token"].rpartition(".")[2])
-        installation.sent = {**installation.canaries.planted, "token": reply["access_token"]}
+        planted_ones = installation.canaries.planted
+        assert installation.token(client_id, planted_ones["expired secret"])[0] == 401
+        assert installation.token(client_id, planted_ones["rotated secret"])[0] == 200
+        current = {
+            name: text for name, text in planted_ones.items() if name not in {"expired secret", "rotated secret"}
+        }
+        installation.sent = {**current, "token": reply["access_token"]}
 
         installation.attack(client_id, "", *installation.sent)
         with broken():
