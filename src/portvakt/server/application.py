@@ -91,6 +91,7 @@ class Application:
         self._pepper = derive(secret, PEPPER)
         self._failures = memory.failures
         self._uses = memory.uses
+        self._stopping = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
         self._watch = store.watch()
         self.copy = Copy(store, self._watch, key=self._sealing)
@@ -113,14 +114,9 @@ class Application:
 
     async def stop(self) -> None:
         """Write what is still in memory."""
+        self._stopping.set()
         if self._writer is not None:
-            self._writer.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._writer
-        try:
-            await self._uses.write(self._store)
-        except Exception as error:  # noqa: BLE001 - it keeps nobody from stopping
-            self._log.failure("last_use_lost", error)
+            await self._writer
 
     def drain(self) -> None:
         """Say from now on that no new work should come here."""
@@ -221,12 +217,15 @@ class Application:
         await call.reply(_health(200 if ready else 503, ready=ready), send)
 
     async def _write_uses(self) -> None:
-        while True:
-            await asyncio.sleep(WRITE_EVERY)
+        """Write once in a while and once at the end; a stop waits for a writing that has begun."""
+        while not self._stopping.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), WRITE_EVERY)
             try:
                 await self._uses.write(self._store)
             except Exception as error:  # noqa: BLE001 - whatever it was, the next minute is another try
-                self._log.failure("last_use_not_written", error)
+                lost = self._stopping.is_set()
+                self._log.failure("last_use_lost" if lost else "last_use_not_written", error)
 
 
 class _Document:
