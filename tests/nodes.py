@@ -72,6 +72,7 @@ class Answer:
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     error: Exception | None = None
+    fresh: bool = False  # it came, or not, on a new connection
     began: float = 0.0
     took: float = 0.0
 
@@ -101,6 +102,7 @@ class Caller:
         self._connection.close()
 
     def _ask(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> Answer:
+        fresh = self._connection.sock is None
         began = time.monotonic()
         try:
             self._connection.request(method, path, body, headers)
@@ -108,9 +110,9 @@ class Caller:
             sent = reply.read()
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
-            return Answer(0, error=error, began=began, took=time.monotonic() - began)
+            return Answer(0, error=error, fresh=fresh, began=began, took=time.monotonic() - began)
         said = {name.lower(): value for name, value in reply.getheaders()}
-        return Answer(reply.status, sent, said, began=began, took=time.monotonic() - began)
+        return Answer(reply.status, sent, said, fresh=fresh, began=began, took=time.monotonic() - began)
 
 
 def asked(port: int, path: str) -> Answer:
@@ -202,12 +204,14 @@ def a_node(shell: Shell, *, port: int | None = None, errors: int | None = None) 
 class Load:
     """Programs that ask for tokens as fast as they get them.
 
-    `answers` grows until `end`; `last` has each program's last one.
+    `answers` grows until `end`; `last` has each program's last one. `resets` counts the new connections that were
+    reset: the kernel does that to one that comes just when the port closes, and nobody has accepted it.
     """
 
     def __init__(self, port: int, client: dict[str, Any], callers: int, pause: float) -> None:
         self.answers: list[Answer] = []
         self.last: dict[Caller, Answer] = {}
+        self.resets = 0
         self._ended = threading.Event()
         self._pause = pause
         self._threads = [threading.Thread(target=self._ask, args=(Caller(port, client),)) for _ in range(callers)]
@@ -235,6 +239,9 @@ class Load:
             answer = caller.token()
             if isinstance(answer.error, ConnectionRefusedError):
                 break
+            if isinstance(answer.error, ConnectionResetError) and answer.fresh:
+                self.resets += 1
+                continue
             self.answers.append(answer)
             self.last[caller] = answer
             self._ended.wait(self._pause)

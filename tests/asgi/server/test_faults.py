@@ -273,6 +273,15 @@ async def test_FT26_one_that_drains_is_alive_and_not_ready_and_still_answers(bre
     assert (await breeze.ask(BREEZE)).status == 200
 
 
+async def test_FT26_readiness_that_was_asked_for_before_a_drain_is_not_told_in_it(breeze: Serving) -> None:
+    asked = asyncio.create_task(call(breeze.application, "GET", "/readyz"))
+    await asyncio.sleep(0)  # it waits for the store by now
+
+    breeze.application.drain()
+
+    assert (await asked).status == 503
+
+
 @pytest.mark.parametrize("fault", [DOWN])
 async def test_one_whose_store_is_down_is_alive_and_not_ready(
     database: Path, store: FailingStore, fault: Exception

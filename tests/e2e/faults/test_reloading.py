@@ -95,9 +95,9 @@ def test_FT26_last_uses_outlive_a_hangup(on_sqlite: Installed) -> None:
 
         hang_up(node)
 
+        assert on_sqlite.last_use(on_sqlite.client) is not None
         assert node.token(other).status == 200
         assert node.stop() == 0
-    assert on_sqlite.last_use(on_sqlite.client) is not None
     assert on_sqlite.last_use(other) is not None
 
 
