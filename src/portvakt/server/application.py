@@ -21,6 +21,7 @@ from portvakt.server.copy import Copy
 from portvakt.server.documents import DISCOVERY, KEY_SET_PATH, METADATA, key_set, metadata
 from portvakt.server.keys import ensure_key
 from portvakt.server.quota import Windows
+from portvakt.server.readiness import Readiness
 from portvakt.server.token_endpoint import OUR_FAULT, TokenEndpoint
 from portvakt.server.uses import WRITE_EVERY, Uses
 from portvakt.store import StoreUnavailable
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 ANY_HOST = ""
+MOST_FAILING = 20_000
+"""How many buckets strangers may fill; each takes some 400 bytes."""
+
 PEPPER = b"portvakt/pepper"
 KEYS = b"portvakt/keys"
 _UNAVAILABLE = Reply(
@@ -58,7 +62,7 @@ class Memory:
     """
 
     windows: Windows = field(default_factory=Windows)
-    failures: Windows = field(default_factory=Windows)
+    failures: Windows = field(default_factory=lambda: Windows(most_keys=MOST_FAILING))
     uses: Uses = field(default_factory=Uses)
 
 
@@ -91,6 +95,7 @@ class Application:
         self._pepper = derive(secret, PEPPER)
         self._failures = memory.failures
         self._uses = memory.uses
+        self._readiness = Readiness(store.check, log)
         self._stopping = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
         self._watch = store.watch()
@@ -110,6 +115,7 @@ class Application:
         for issuer in self.issuers:
             await ensure_key(self._store, issuer, key=self._sealing, clock=self.clock)
             await self.copy.load_signer(issuer, self.clock())
+            await self._note_algorithm(issuer)
         self._writer = asyncio.create_task(self._write_uses())
 
     async def stop(self) -> None:
@@ -206,15 +212,22 @@ class Application:
         await call.reply(_health(200, alive=True), send)
 
     async def _readyz(self, call: Call, _receive: Receive, send: Send) -> None:
-        ready = not self.draining
-        if ready:
-            try:
-                await self._store.check()
-            except StoreUnavailable as error:
-                self._log.failure("not_ready", error)
-                ready = False
+        ready = not self.draining and await self._readiness.ready()
         ready = ready and not self.draining  # which may have begun meanwhile
         await call.reply(_health(200 if ready else 503, ready=ready), send)
+
+    async def _note_algorithm(self, issuer: Issuer) -> None:
+        """Say where the settings ask for another algorithm than the newest key's: keys change by rotation alone."""
+        newest = (await self.copy.keys(issuer.name))[-1]
+        if newest.algorithm is not issuer.algorithm:
+            self._log.event(
+                "warning",
+                "algorithm_waits_for_rotation",
+                issuer=issuer.name,
+                algorithm=issuer.algorithm.value,
+                signs_with=newest.algorithm.value,
+                run=f"portvakt keys rotate --issuer {issuer.name}",
+            )
 
     async def _write_uses(self) -> None:
         """Write once in a while and once at the end; a stop waits for a writing that has begun."""

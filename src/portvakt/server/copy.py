@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from portvakt.jose.keys import from_private_bytes
 from portvakt.jose.sealing import place, unseal
@@ -45,7 +45,11 @@ if TYPE_CHECKING:
             ...
 
 
+KeyT = TypeVar("KeyT")
+ValueT = TypeVar("ValueT")
+
 MOST_CLIENTS = 5_000
+MOST_SEEN = 20_000
 
 TELL_WITHIN = 0.5
 """Seconds that a key set waits for a store that hangs."""
@@ -70,6 +74,8 @@ class Copy:
         self._key = key
         self._stamp: object | None = None
         self._clients: dict[tuple[IssuerName, ClientId], ClientFacts] = {}
+        self._absent: dict[tuple[IssuerName, ClientId], None] = {}
+        self._seen: dict[tuple[IssuerName, ClientId], None] = {}
         self._keys: dict[IssuerName, tuple[SigningKey, ...]] = {}
         self._last_keys: dict[IssuerName, tuple[SigningKey, ...]] = {}
         self._signing: dict[IssuerName, _Signing] = {}
@@ -83,11 +89,22 @@ class Copy:
         """Read a client from the store, and hold it if nothing changed meanwhile."""
         stamp = self._watch.token()
         facts = await self._store.client_facts(issuer, client_id)
-        if facts is not None and stamp is not None and self._fresh() and self._stamp == stamp:
-            self._clients[issuer, client_id] = facts
-            if len(self._clients) > MOST_CLIENTS:
-                del self._clients[next(iter(self._clients))]
+        if facts is not None:
+            _hold(self._seen, (issuer, client_id), None, MOST_SEEN)
+        if stamp is not None and self._fresh() and self._stamp == stamp:
+            if facts is not None:
+                _hold(self._clients, (issuer, client_id), facts, MOST_CLIENTS)
+            else:
+                _hold(self._absent, (issuer, client_id), None, MOST_CLIENTS)
         return facts
+
+    def is_certain(self, issuer: IssuerName, client_id: ClientId) -> bool:
+        """Whether the store was read for this client, there or not, and nothing has changed since."""
+        return self._fresh() and ((issuer, client_id) in self._clients or (issuer, client_id) in self._absent)
+
+    def has_seen(self, issuer: IssuerName, client_id: ClientId) -> bool:
+        """Whether there was such a client at some time, as far as is remembered."""
+        return (issuer, client_id) in self._seen
 
     async def keys(self, issuer: IssuerName) -> tuple[SigningKey, ...]:
         """Return an issuer's keys, oldest first, from the copy or the store."""
@@ -146,7 +163,15 @@ class Copy:
         stamp = self._watch.token()
         if stamp is None or stamp != self._stamp:
             self._clients.clear()
+            self._absent.clear()
             self._keys.clear()
             self._signing.clear()
             self._stamp = stamp
         return stamp is not None
+
+
+def _hold(held: dict[KeyT, ValueT], key: KeyT, value: ValueT, most: int) -> None:
+    """Hold one more, the oldest goes first."""
+    held[key] = value
+    if len(held) > most:
+        del held[next(iter(held))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from functools import partial
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from portvakt.model.decision import INVALID_REQUEST, SERVER_ERROR, Granted, Refused
@@ -15,7 +15,7 @@ from portvakt.providers.speak import refuse_exceeded, speak
 from portvakt.server.call import read_body
 from portvakt.wire.address import bucket_address
 from portvakt.wire.errors import WireError
-from portvakt.wire.token_request import TOKEN_BODY_LIMIT, body_too_long, read_token_head, read_token_request
+from portvakt.wire.token_request import TOKEN_BODY_LIMIT, body_too_long, read_token_body, read_token_head
 
 if TYPE_CHECKING:
     from portvakt.model.decision import Exceeded, Tokens
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from portvakt.server.quota import Windows
     from portvakt.server.uses import Uses
 
-    _Bucket = tuple[tuple[str, ...], Quota]
+    _Bucket = tuple[tuple[str | bytes, ...], Quota]
 
 FAILURES = Quota(60, Seconds(60))
 """Failed authentications of one client from one address; then 429, for failures only."""
@@ -39,7 +39,6 @@ FAILURES_OF_ADDRESS = Quota(1000, Seconds(60))
 OUR_FAULT = Refused(SERVER_ERROR, "The server could not answer. Try again.", 503)
 """What a request is told that met a fault of ours, so that the caller tries again."""
 
-NAMED_CHARACTERS = 100
 JTI_OCTETS = 16
 _LONGEST_DIGITS = len(str(TOKEN_BODY_LIMIT))
 _NOT_POST = Refused(INVALID_REQUEST, "The token endpoint answers POST.", 405)
@@ -95,18 +94,14 @@ class TokenEndpoint:
         issuer = self._issuer
         provider = issuer.provider
         headers = scope["headers"]
-        query = scope["query_string"]
-        look_early = partial(read_token_head, provider, headers, query)  # what cannot be right is not waited for
         try:
-            declared = next((value for name, value in headers if name == b"content-length"), None)
-            if declared is None or _is_too_long(declared):
-                look_early()
-                if declared is not None:
-                    raise body_too_long()
-            body = await read_body(receive, TOKEN_BODY_LIMIT, before_waiting=look_early)
+            head = read_token_head(provider, headers, scope["query_string"])  # T7: before the body is waited for
+            if any(name == b"content-length" and _is_too_long(value) for name, value in headers):
+                raise body_too_long()
+            body = await read_body(receive, TOKEN_BODY_LIMIT)
             if body is None:
                 raise body_too_long()
-            request = read_token_request(provider, headers, query, body)
+            request = read_token_body(provider, head, body)
         except WireError as error:
             return Refused(error.code, error.description, error.status, reason=error.description)
         refused = refuse_grant_type(provider, request)
@@ -116,7 +111,7 @@ class TokenEndpoint:
         held = self._copy.client(issuer.name, request.client_id)
         outcome = self._authenticate(request, held, now)
         if isinstance(outcome, Refused):
-            outcome = await self._look_again(request, call.address, held, now)
+            outcome = await self._look_again(request, call.address, now)
             if isinstance(outcome, Refused):
                 return outcome
         return await self._grant(call, request, outcome, now)
@@ -139,18 +134,21 @@ class TokenEndpoint:
     def _authenticate(self, request: TokenRequest, facts: ClientFacts | None, now: Instant) -> Authenticated | Refused:
         return authenticate(self._issuer.provider, request, facts, pepper=self._pepper, now=now)
 
-    async def _look_again(
-        self, request: TokenRequest, address: str, held: ClientFacts | None, now: Instant
-    ) -> Authenticated | Refused:
+    async def _look_again(self, request: TokenRequest, address: str, now: Instant) -> Authenticated | Refused:
         """Ask the store before refusing: a client or secret made a moment ago works at once.
 
-        Who has failed too often is told so. The store is asked all the same where the copy did not hold the
-        client, or the right secret would not work; but not for an address that guesses one id after another.
+        Who has failed too often is told so without asking it, if the store's last word on the client is known.
+        The right secret works all the same: where nothing is known, as after a change, the store is asked for
+        every client that there was before. Not for one that nobody has heard of: who guesses one id after
+        another from one address would make no end of reads.
         """
         of_client, of_address = self._failure_buckets(request, address)
-        exceeded = self._failures.exceeded(*of_address, now)
-        if exceeded is None and held is not None:
-            exceeded = self._failures.exceeded(*of_client, now)
+        issuer, client_id = self._issuer.name, request.client_id
+        exceeded = None
+        if self._copy.is_certain(issuer, client_id):
+            exceeded = self._failures.exceeded(*of_client, now) or self._failures.exceeded(*of_address, now)
+        elif not self._copy.has_seen(issuer, client_id):
+            exceeded = self._failures.exceeded(*of_address, now)
         if exceeded is not None:
             return self._refuse_failures(exceeded)
         facts = await self._copy.load_client(self._issuer.name, request.client_id)
@@ -166,11 +164,12 @@ class TokenEndpoint:
 
     def _failure_buckets(self, request: TokenRequest, address: str) -> tuple[_Bucket, _Bucket]:
         bucket = bucket_address(address)
-        named = request.client_id[:NAMED_CHARACTERS]
+        named = blake2b(request.client_id.encode(), digest_size=16).digest()  # as short for a long name
         name = self._issuer.name
         return ((name, bucket, named), FAILURES), ((name, bucket), FAILURES_OF_ADDRESS)
 
 
 def _is_too_long(declared: bytes) -> bool:
     """Whether a Content-Length says more than the longest body. One that says nothing is the body's to judge."""
-    return declared.isdigit() and (len(declared) > _LONGEST_DIGITS or int(declared) > TOKEN_BODY_LIMIT)
+    digits = declared.lstrip(b"0")
+    return digits.isdigit() and (len(digits) > _LONGEST_DIGITS or int(digits) > TOKEN_BODY_LIMIT)

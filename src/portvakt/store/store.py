@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 PATIENCE = 3.0
 """Seconds after which a caller is told that there is no answer, whatever the driver still waits for."""
 
+READ_PATIENCE = 1.0
+"""The same for what only reads: a token request waits for it (FT5)."""
+
 ANOTHER_WAS_FIRST = {"40001", "40P01"}  # serialization failure, deadlock
 FOREIGN_KEY = "23503"
 
@@ -188,9 +191,9 @@ class Store:
         def work(connection: Connection) -> Sequence[RowMapping]:
             return connection.execute(query, parameters).mappings().all()
 
-        return await self._patiently(doing, self._database.read(work))
+        return await self._patiently(doing, self._database.read(work), READ_PATIENCE)
 
-    async def _patiently(self, doing: str, work: Coroutine[Any, Any, ResultT]) -> ResultT:
+    async def _patiently(self, doing: str, work: Coroutine[Any, Any, ResultT], patience: float = PATIENCE) -> ResultT:
         """Wait for some work, but not for ever; it goes on if the caller is cancelled.
 
         A driver told to stop may itself wait for a server that is gone, so it is not waited for.
@@ -198,10 +201,10 @@ class Store:
         task = asyncio.create_task(work, name=f"portvakt: {doing}")
         self._running.add(task)
         task.add_done_callback(self._done)
-        done, _ = await asyncio.wait({task}, timeout=PATIENCE)
+        done, _ = await asyncio.wait({task}, timeout=patience)
         if not done:
             task.cancel()
-            raise StoreUnavailable(f"cannot {doing}: no answer in {PATIENCE:.0f} s")
+            raise StoreUnavailable(f"cannot {doing}: no answer in {patience:.0f} s")
         with our_fault(doing):
             return task.result()
 

@@ -43,7 +43,12 @@ def read_token_request(
     Raises: WireError, with 413 and 415 where HTTP has a status for it; with `invalid_client` and 401 for an
         Authorization header of a scheme that is not Basic (RFC 6749 §5.2).
     """
-    kind, authorization = read_token_head(provider, headers, query)
+    return read_token_body(provider, read_token_head(provider, headers, query), body)
+
+
+def read_token_body(provider: Provider, head: tuple[str, bytes | None], body: bytes) -> TokenRequest:
+    """Read the rest of a token request whose `head` was read by `read_token_head`. Raises: WireError."""
+    kind, authorization = head
     if len(body) > TOKEN_BODY_LIMIT:
         raise body_too_long()
     parameters = parse_json_object(body) if kind == Body.JSON else parse_form(body, repeatable=_REPEATABLE)

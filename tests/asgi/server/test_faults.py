@@ -29,6 +29,7 @@ from issuing import (
     refused,
     serving,
 )
+from portvakt.server import readiness
 from portvakt.server.act import Contended
 from portvakt.server.application import Memory
 from portvakt.store import StoreUnavailable
@@ -282,10 +283,22 @@ async def test_FT26_readiness_that_was_asked_for_before_a_drain_is_not_told_in_i
     assert (await asked).status == 503
 
 
+async def test_E4_readiness_is_found_out_once_however_many_ask(database: Path, store: FailingStore) -> None:
+    async with serving(database, [STANDARD], store=store) as served:
+        asked = store.asked["check"]
+
+        together = await asyncio.gather(*(call(served.application, "GET", "/readyz") for _ in range(200)))
+        again = await call(served.application, "GET", "/readyz")
+
+        assert {answer.status for answer in (*together, again)} == {200}
+        assert store.asked["check"] == asked + 1
+
+
 @pytest.mark.parametrize("fault", [DOWN])
 async def test_one_whose_store_is_down_is_alive_and_not_ready(
-    database: Path, store: FailingStore, fault: Exception
+    database: Path, store: FailingStore, fault: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(readiness, "KEPT_FOR", 0.0)
     async with serving(database, [STANDARD], store=store) as served:
         store.failing["check"] = fault
 

@@ -239,6 +239,35 @@ async def test_A13_guessing_one_id_after_another_ends_at_the_address_and_asks_th
     await store.close()
 
 
+async def test_E3_guessing_from_ones_address_does_not_stop_a_client_that_was_there_before(database: Path) -> None:
+    store = FailingStore(database)
+    async with serving(database, [BREEZE], store=store) as served:
+        assert (await served.ask(BREEZE, address="192.0.2.1")).status == 200
+        for number in range(FAILURES_OF_ADDRESS.limit):
+            await served.ask(BREEZE, body(BREEZE, client_id=f"oauth_{number}"), address="192.0.2.1")
+        store.is_blind = True  # as after any change: nothing is held
+
+        assert (await served.ask(BREEZE, address="192.0.2.1")).status == 200
+    await store.close()
+
+
+async def test_A1_past_the_limit_one_who_exists_and_one_who_does_not_are_told_alike_and_unasked(
+    database: Path,
+) -> None:
+    store = FailingStore(database)
+    async with serving(database, [BREEZE], store=store) as served:
+        for wrong in (WRONG, body(BREEZE, client_id="oauth_nobody")):
+            for _ in range(FAILURES.limit):
+                await served.ask(BREEZE, wrong)
+            asked = store.asked["client_facts"]
+
+            answer = await served.ask(BREEZE, wrong)
+
+            assert answer.status == 429
+            assert store.asked["client_facts"] == asked
+    await store.close()
+
+
 async def test_E4_strangers_make_no_end_of_buckets(breeze: Serving) -> None:
     failures = breeze.application._failures
     failures._most_keys = 50

@@ -68,7 +68,7 @@ async def test_T9_a_body_that_declares_to_be_too_long_is_413_and_not_waited_for(
 
 @each(*EVERY)
 async def test_T7_multipart_is_415_and_its_body_is_not_waited_for(everyone: Serving, issuer: Issuer) -> None:
-    for headers in ([], [("content-length", "1000000")]):
+    for headers in ([], [("content-length", "1000000")], [("content-length", "9")]):
         answer = await everyone.ask(issuer, NEVER_READ, "multipart/form-data; boundary=x", headers=headers)
 
         refused(answer, 415, "invalid_request", "A multipart body is not accepted.")
@@ -83,6 +83,15 @@ async def test_T7_a_body_that_comes_slowly_is_not_waited_for_if_its_head_is_wron
     answer = await everyone.ask(issuer, pieces, "multipart/form-data; boundary=x", headers=[("content-length", "999")])
 
     refused(answer, 415, "invalid_request", "A multipart body is not accepted.")
+
+
+@each(*GIVING)
+async def test_a_length_with_zeros_before_it_is_that_length(everyone: Serving, issuer: Issuer) -> None:
+    sent = as_form(body(issuer))
+
+    answer = await everyone.ask(issuer, sent, headers=[("content-length", f"{len(sent):012}")])
+
+    assert answer.status == 200
 
 
 @each(*GIVING)
