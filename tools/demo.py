@@ -34,8 +34,13 @@ class Try:
 
 def main(arguments: list[str]) -> int:
     """Run the demonstration; return the exit code."""
-    once = "--once" in arguments
+    if arguments not in ([], ["--once"]):
+        print("usage: ./dev demo [--once]")
+        return 0 if arguments in (["--help"], ["-h"]) else 2
+    once = bool(arguments)
     port = _free_port()
+    for number in (signal.SIGTERM, signal.SIGHUP):  # the sandbox goes with us, whoever ends us
+        signal.signal(number, lambda *_: sys.exit(0))
     with subprocess.Popen(
         [sys.executable, "-m", "portvakt.cli", "sandbox", "--json", "--port", str(port)],
         stdout=subprocess.PIPE,
@@ -77,8 +82,9 @@ def _show(told: dict[str, object]) -> int:
         wrong += not token
         wrong += _try(call_command, token) is None
     wrong += _try(_wrong_environment(breeze, issuers["breeze-production"])) is None
-    print("\nTo paste the calls yourself, put an access token into TOKEN first: TOKEN=eyJ…")
-    print("Next: turn the clock and see a token expire:")
+    print("\nThe tokens above are cut short. To make the calls yourself, put a whole one into a variable first:")
+    print(f"  TOKEN=$({_token_command(prisjakt)})")
+    print("\nNext: turn the clock and see a token expire:")
     print(f"  {_program()} clock +2h --url {told['base_url']}")
     print("\nEvery answer was the documented one." if not wrong else f"\n{wrong} answers were not the documented ones.")
     return wrong
@@ -135,6 +141,12 @@ def _wrong_environment(test: dict[str, str], production: dict[str, str]) -> Try:
         f"curl -X POST {production['base_url']}/oauth/token -d '{form}'",
         '{"error":"invalid_client","error_description":"Invalid client credentials"}',
     )
+
+
+def _token_command(issuer: dict[str, str]) -> str:
+    url = f"{issuer['auth_url']}/oauth2/token"
+    ask = f"curl -s {url} -u {issuer['client_id']}:{issuer['client_secret']} -d grant_type=client_credentials"
+    return ask + """ | sed 's/.*"access_token":"//; s/".*//'"""
 
 
 def _try(tried: Try, token: str = "") -> str | None:
