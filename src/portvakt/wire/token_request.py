@@ -81,7 +81,7 @@ def read_token_head(
                 raise WireError(None, f"The header {name.decode()} is sent more than once.")
             found[name] = value
     refuse_encoding(found.get(b"content-encoding"))
-    kind = media_type(found.get(b"content-type"))
+    kind = media_type(found[b"content-type"]) if b"content-type" in found else ""
     if kind not in provider.token_bodies:
         accepted = " or ".join(sorted(provider.token_bodies))
         raise WireError(None, f"The content type is not {accepted}.")
@@ -116,7 +116,7 @@ def _from_header(authorization: bytes, parameters: dict[str, str]) -> tuple[str,
     if "client_secret" in parameters or "client_assertion" in parameters:
         raise _second_method()
     if authorization_scheme(authorization) != b"basic":
-        raise WireError(None, "Clients authenticate with the Basic scheme.", 401, code=INVALID_CLIENT)
+        raise WireError(None, "The scheme of the Authorization header is not Basic.", 401, code=INVALID_CLIENT)
     client_id, secret = parse_basic(authorization)
     if not client_id:
         raise parameter_error("client_id", "is missing")

@@ -125,7 +125,8 @@ async def test_json_is_taken_by_breeze_alone(everyone: Serving, issuer: Issuer) 
 async def test_a_missing_content_type_is_invalid_request(everyone: Serving, issuer: Issuer) -> None:
     answer = await everyone.ask(issuer, body(issuer), None)
 
-    refused(answer, 400, "invalid_request", "The request has no content type.")
+    accepted = " or ".join(sorted(issuer.provider.token_bodies))
+    refused(answer, 400, "invalid_request", f"The content type is not {accepted}.")
 
 
 async def test_breeze_names_the_content_types_that_it_takes(everyone: Serving) -> None:
@@ -251,7 +252,7 @@ async def test_another_scheme_is_invalid_client_with_a_challenge(
         issuer, b"grant_type=client_credentials", headers=[("authorization", f"{scheme} {CANARY}")]
     )
 
-    text = "Clients authenticate with the Basic scheme."
+    text = "The scheme of the Authorization header is not Basic."
     refused(answer, 401, "invalid_client", text, www_authenticate=challenge(issuer))
 
 

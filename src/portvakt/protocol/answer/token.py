@@ -56,7 +56,7 @@ def refuse_grant_type(provider: Provider, request: TokenRequest) -> Refused | No
         return None
     served = ", ".join(grant for grant in provider.grants if grant in GRANTS)
     text = f"This server answers grant_type {served}." if served else "This server answers no grant_type yet."
-    return Refused(UNSUPPORTED_GRANT_TYPE, text, reason="grant type")
+    return Refused(UNSUPPORTED_GRANT_TYPE, text)
 
 
 def authenticate(
@@ -77,7 +77,7 @@ def authenticate(
             return refuse_secret(provider, "a public client sent a secret")
         # RFC 6749 §4.4: "MUST only be used by confidential clients"
         text = "A public client cannot use client_credentials."
-        return Refused(UNAUTHORIZED_CLIENT, text, reason="public client")
+        return Refused(UNAUTHORIZED_CLIENT, text)
     if presented is None:
         return refuse_secret(provider, "no secret was sent")
     if client.authentication is not ClientAuthentication.ANY_SECRET and client.authentication != request.method:
@@ -110,12 +110,10 @@ def issue(
     """
     client = authenticated.facts.client
     if request.grant_type not in client.grants:
-        return Refused(UNAUTHORIZED_CLIENT, "The client may not use this grant_type.", reason="grant not allowed")
+        return Refused(UNAUTHORIZED_CLIENT, "The client may not use this grant_type.")
     resource = request.parameters.get("resource")
     if resource is not None and set(resource.split(" ")) != {issuer.audience}:
-        return Refused(
-            INVALID_TARGET, "resource names no API of this server.", reason="unknown resource"
-        )  # RFC 8707 §2
+        return Refused(INVALID_TARGET, "resource names no API of this server.")  # RFC 8707 §2
     scopes = _scopes(issuer.provider, client, request.parameters.get("scope"))
     if isinstance(scopes, Refused):
         return scopes
@@ -148,9 +146,9 @@ def _scopes(provider: Provider, client: Client, asked: str | None) -> tuple[str,
     if asked is None:
         return client.default_scopes
     if len(asked) > SCOPE_CHARACTERS or not _SCOPE.fullmatch(asked):
-        return Refused(INVALID_SCOPE, "scope is not a list of scopes separated by one space.", reason="scope's form")
+        return Refused(INVALID_SCOPE, "scope is not a list of scopes separated by one space.")
     scopes = tuple(dict.fromkeys(asked.split(" ")))
     known = client.scopes if provider.scopes is None else provider.scopes
     if not set(scopes) <= set(known) & set(client.scopes):
-        return Refused(INVALID_SCOPE, "The client does not have every scope that was asked for.", reason="scope")
+        return Refused(INVALID_SCOPE, "The client does not have every scope that was asked for.")
     return scopes
