@@ -43,6 +43,19 @@ _MAX_AGE = re.compile(r"(?:^|,)\s*max-age=\"?([0-9]{1,9})\"?\s*(?:,|$)", re.ASCI
 # RFC 6052 §2.1: the last 32 bits are an IPv4 address that a gateway may turn to.
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
+# Not left to `is_global`: what it knows of these differs from one version of Python to the next.
+_SPECIAL = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "192.0.0.0/24",  # RFC 6890: protocol assignments
+            "192.88.99.0/24",  # RFC 7526: relays of 6to4, given up
+            "2001::/23",  # RFC 2928: protocol assignments
+            "3fff::/20",  # RFC 9637: documentation
+        ),
+    )
+)
+
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -100,6 +113,8 @@ def is_public(address: str) -> bool:
             return is_public(str(inner))
         if ip.is_site_local:
             return False
+    if any(ip in network for network in _SPECIAL):
+        return False
     return ip.is_global and not ip.is_multicast and not ip.is_reserved
 
 

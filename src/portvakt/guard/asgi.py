@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from portvakt.guard.tongue import Denied
+from portvakt.model.message import Reply
 
 if TYPE_CHECKING:
     from portvakt.guard.gate import Guard
-    from portvakt.model.message import Reply
     from portvakt.protocol.admit.verified import Verified
 
 Scope = MutableMapping[str, Any]
@@ -26,6 +26,8 @@ POLICY_VIOLATION = 1008
 _LOOK = 15.0
 """Seconds between two looks at the clock while a web socket says nothing."""
 
+_NOT_ALLOWED = Reply(405, (("allow", "GET, HEAD"), ("content-length", "0")), b"")
+
 
 class GuardedApp:
     """An ASGI application that answers only requests with a good token."""
@@ -34,6 +36,7 @@ class GuardedApp:
         self._app = app
         self._guard = guard
         self._scopes = scopes
+        self._metadata = MetadataApp(guard)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Verify, then call the application; anything but lifespan, http and websocket is refused."""
@@ -48,8 +51,8 @@ class GuardedApp:
             raise ValueError("a kind of connection that this guard does not know")
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"] == self._guard.metadata_path and scope["method"] in {"GET", "HEAD"}:
-            await _send_metadata(self._guard.metadata(), send)
+        if scope["path"] == self._guard.metadata_path:
+            await self._metadata(scope, receive, send)
             return
         try:
             scope["portvakt"] = await self._verified(scope)
@@ -77,6 +80,20 @@ class GuardedApp:
 
     async def _verified(self, scope: Scope) -> Verified:
         return await self._guard.verify(scope["headers"], scopes=self._scopes, query=scope.get("query_string", b""))
+
+
+class MetadataApp:
+    """The protected resource metadata of a guard (RFC 9728) as an ASGI application for http: GET and HEAD, else 405."""
+
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        """Answer anybody."""
+        if scope["method"] in {"GET", "HEAD"}:
+            await _send_metadata(self._guard.metadata(), send)
+        else:
+            await _send_reply(_NOT_ALLOWED, send, "http")
 
 
 class _ExpiringSocket:

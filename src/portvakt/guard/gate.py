@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote_plus, urlsplit
+from urllib.parse import urlsplit
 
 from portvakt.client.fetch import Fetcher, FetchFailed, place
-from portvakt.guard.asgi import GuardedApp
+from portvakt.guard.asgi import GuardedApp, MetadataApp
 from portvakt.guard.key_set import FetchedKeys, KeysUnavailable
 from portvakt.guard.seen import SeenTokens
 from portvakt.guard.tongue import MISSING_TOKEN, Denied, say
@@ -19,6 +19,7 @@ from portvakt.protocol.admit.verdict import UnknownKey, admit, missing_scopes
 from portvakt.protocol.admit.verified import Verified
 from portvakt.providers import PROVIDERS
 from portvakt.wire.errors import WireError
+from portvakt.wire.query import parameter_names
 from portvakt.wire.www_authenticate import bearer_challenge, parse_bearer
 
 if TYPE_CHECKING:
@@ -124,10 +125,14 @@ class Guard:
         """Put this guard before an ASGI application, or a part of one.
 
         Requests and web sockets need a good token with all of `scopes`; the application finds `Verified` in
-        `scope["portvakt"]`. The metadata of RFC 9728 is answered without one. Put CORS handling outside of it: a
-        browser's preflight shows no token.
+        `scope["portvakt"]`. The metadata of RFC 9728 is answered without one, at `metadata_path`, which is never the
+        application's. Put CORS handling outside of it: a browser's preflight shows no token.
         """
         return GuardedApp(app, self, self._known(scopes))
+
+    def metadata_app(self) -> App:
+        """Return the ASGI application that answers the metadata alone, to be mounted at `metadata_path`."""
+        return MetadataApp(self)
 
     def requires(self, *scopes: str) -> Callable[..., Awaitable[Verified]]:
         """Return a dependency for FastAPI, `Depends(guard.requires("read"))`, which gives `Verified`.
@@ -198,7 +203,7 @@ class Guard:
             keys = await self._look(now)
             verdict = admit(token.decode("ascii"), rules=self._rules, keys=keys, now=now)
         if isinstance(verdict, Verified):
-            self._seen.keep(token, verdict)
+            self._seen.keep(token, verdict, now)
             return verdict
         raise self._denied(verdict.refused if isinstance(verdict, UnknownKey) else verdict)
 
@@ -218,10 +223,9 @@ class Guard:
 
 
 def _names_a_token(query: bytes) -> bool:
-    if b"access_token" not in query and b"%" not in query:
+    if b"%" not in query and b"access_token" not in query.lower():
         return False
-    names = (part.partition("=")[0] for part in query.decode("latin-1").split("&"))
-    return any(unquote_plus(name) == "access_token" for name in names)
+    return "access_token" in parameter_names(query)
 
 
 def _check_issuer(issuer: object) -> None:

@@ -62,7 +62,7 @@ class FetchedKeys:
         self._clock = clock
         self._fetcher = fetcher
         self._keys: tuple[PublicKey, ...] = ()
-        self._body = b""
+        self._body: bytes | None = None  # none was read yet: an empty one is no key set
         self._jwks_uri: str | None = None
         self._fetched_at = Instant(0)
         self._renew_at = Instant(0)  # in the background from here on

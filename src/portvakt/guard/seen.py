@@ -28,7 +28,7 @@ class SeenTokens:
         self._leeway = leeway
         self._capacity = capacity
         self._keys: tuple[PublicKey, ...] = ()
-        self._verified: dict[bytes, Verified] = {}
+        self._verified: dict[bytes, tuple[Verified, Instant, int]] = {}  # with when it was verified, and its end
 
     def hold_to(self, keys: tuple[PublicKey, ...]) -> None:
         """Forget all that was verified with other keys than these: one of them may have been withdrawn."""
@@ -38,19 +38,24 @@ class SeenTokens:
             self._keys = keys
 
     def find(self, token: bytes, now: Instant) -> Verified | None:
-        """Return what is known of a token that has not expired."""
+        """Return what is known of a token that has not expired.
+
+        Nothing, where the clock stands before the moment of its verification: it has been turned back since, and
+        the token may be one of the future.
+        """
         hasher = _hasher()
         hasher.update(token)
         found = self._verified.get(hasher.digest())
-        if found is None or now >= found.expires_at + self._leeway:
+        if found is None:
             return None
-        return found
+        verified, since, end = found
+        return verified if since <= now < end else None
 
-    def keep(self, token: bytes, verified: Verified) -> None:
-        """Remember a token that was just verified with the keys that this holds to."""
+    def keep(self, token: bytes, verified: Verified, now: Instant) -> None:
+        """Remember a token that was verified at `now` with the keys that this holds to."""
         if len(self._verified) >= self._capacity:
             del self._verified[next(iter(self._verified))]
-        self._verified[sha256(token).digest()] = verified
+        self._verified[sha256(token).digest()] = (verified, now, verified.expires_at + self._leeway)
 
     def __len__(self) -> int:
         return len(self._verified)

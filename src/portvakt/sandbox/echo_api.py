@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
-from urllib.parse import unquote_plus
 
 from portvakt.model.decision import INVALID_REQUEST
 from portvakt.model.message import Reply
@@ -12,7 +11,7 @@ from portvakt.sandbox.asgi import answer, header, read_body
 from portvakt.server.call import plain_reply
 from portvakt.wire.errors import WireError
 from portvakt.wire.media import media_type
-from portvakt.wire.query import SECRET_PARAMETERS
+from portvakt.wire.query import SECRET_PARAMETERS, parameter_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -99,14 +98,19 @@ def _shown(raw_name: bytes, value: str) -> str:
 
 def _query(raw: bytes) -> str:
     """Return the query as it came, but for the values of parameters that carry secrets (B3)."""
-    fields = raw.decode("latin-1").split("&")
-    return "&".join(_field(field) for field in fields)
+    return "&".join(_field(field) for field in raw.decode("latin-1").split("&"))
 
 
 def _field(field: str) -> str:
-    name, equals, _ = field.partition("=")
-    secret = unquote_plus(name).strip().lower() in SECRET_PARAMETERS
-    return f"{name}={HIDDEN}" if secret and equals else field
+    """Hide the value up to `&`; where no secret is named that way, look at the parts that `;` separates too."""
+    if parameter_name(field) not in SECRET_PARAMETERS:
+        return ";".join(_part(part) for part in field.split(";"))
+    return _part(field)
+
+
+def _part(part: str) -> str:
+    name, equals, _ = part.partition("=")
+    return f"{name}={HIDDEN}" if equals and parameter_name(part) in SECRET_PARAMETERS else part
 
 
 def _without(token: str, text: str) -> str:

@@ -18,8 +18,10 @@ from graphql import (
     GraphQLError,
     InlineFragmentNode,
     OperationDefinitionNode,
+    VariableDefinitionNode,
     execute_sync,
     parse,
+    print_ast,
     validate,
 )
 
@@ -47,7 +49,7 @@ GRAPHQL_VALIDATION_FAILED: Final = "GRAPHQL_VALIDATION_FAILED"
 INTERNAL_SERVER_ERROR: Final = "INTERNAL_SERVER_ERROR"
 
 _MOST_ERRORS = 5  # each may repeat a name of the query
-_MESSAGE_LIMIT = 300  # characters
+_MESSAGE_LIMIT = 300  # bytes
 _HEADERS = (("content-type", "application/json"), ("cache-control", "no-store"))
 _INTROSPECTION = frozenset({"__schema", "__type"})
 _compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -269,9 +271,10 @@ class _Scale:
 def _result_reply(result: ExecutionResult, log: Callable[[BaseException], None]) -> Reply:
     if not result.errors:
         return Reply(200, _HEADERS, _json({"data": result.data}))
+    if result.errors[0].path is None:  # nothing was executed: variables, or no such operation
+        unfit = [_entry(_unfit(error), BAD_USER_INPUT) for error in result.errors[:_MOST_ERRORS]]
+        return Reply(400, _HEADERS, _json({"errors": unfit}))
     errors = [_told(error, log) for error in result.errors]
-    if result.errors[0].path is None:  # nothing was executed: a variable, or no such operation
-        return Reply(400, _HEADERS, _json({"errors": errors}))
     return Reply(200, _HEADERS, _json({"errors": errors, "data": result.data}))
 
 
@@ -280,16 +283,26 @@ def _told(error: GraphQLError, log: Callable[[BaseException], None]) -> dict[str
     if isinstance(cause, Problem):
         return _entry(cause.message, cause.code)
     # An argument that does not fit is located in the query; a resolver's value that does not fit is nowhere.
-    if error.path is None or (isinstance(cause, GraphQLError) and cause.nodes):
+    if isinstance(cause, GraphQLError) and cause.nodes:
         return _entry(error.message, BAD_USER_INPUT)
     log(cause or error)
     return _entry("Internal server error", INTERNAL_SERVER_ERROR)
 
 
+def _unfit(error: GraphQLError) -> str:
+    """Say what kept an operation from being executed; of a variable not as the library does, which quotes values."""
+    node = error.nodes[0] if error.nodes else None
+    if isinstance(node, VariableDefinitionNode):
+        return f"Variable ${node.variable.name.value} needs a value of type {print_ast(node.type)}."
+    return error.message
+
+
 def _entry(message: str, code: str) -> dict[str, object]:
     message = conceal(message)  # the library quotes what was sent, and replies lie in logs too
-    cut = message if len(message) <= _MESSAGE_LIMIT else message[: _MESSAGE_LIMIT - 1] + "…"
-    return {"message": cut, "extensions": {"code": code}}
+    octets = message.encode()
+    if len(octets) > _MESSAGE_LIMIT:
+        message = octets[: _MESSAGE_LIMIT - len("…".encode())].decode(errors="ignore") + "…"
+    return {"message": message, "extensions": {"code": code}}
 
 
 def _json(value: object) -> bytes:

@@ -115,7 +115,7 @@ def apis(application: Application, issuer: Issuer, log: Log) -> dict[str, App]:
     host = urlsplit(issuer.url)
     return {
         issuer.api_url + provider.api.path: gated,
-        f"{host.scheme}://{host.netloc}{guard.metadata_path}": guard.asgi(gated),
+        f"{host.scheme}://{host.netloc}{guard.metadata_path}": guard.metadata_app(),
     }
 
 

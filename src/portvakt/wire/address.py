@@ -14,6 +14,7 @@ HOP_LIMIT = 32
 
 _REMEMBERED = 1024
 _V6_HOST_BITS = 64
+_NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052 §2.1: the last 32 bits are the host's IPv4 address
 
 
 def client_address(
@@ -45,11 +46,14 @@ def client_address(
 def bucket_address(address: str) -> str:
     """Return the name of the bucket that an address counts in: an IPv6 address its /64, since one host owns that.
 
-    An IPv4 address mapped into IPv6 is the IPv4 address. What is no address is its own bucket.
+    An IPv4 address mapped into IPv6, or translated by a NAT64 gateway, is the IPv4 address. What is no address is its
+    own bucket.
     """
     found = _address(address)
     if found is None:
         return address
+    if found in _NAT64:  # only here: no gateway's word makes somebody a trusted proxy
+        found = IPv4Address(int(found) & 0xFFFFFFFF)
     if isinstance(found, IPv6Address):
         network = IPv6Address(int(found) >> _V6_HOST_BITS << _V6_HOST_BITS)
         return f"{network}/64"

@@ -30,11 +30,18 @@ SECRET_PARAMETERS = frozenset(
 def refuse_secrets_in_query(query: bytes) -> None:
     """Refuse a query that names a secret; any other is ignored, well-formed or not.
 
-    Names are read as loosely as any server might (`;` separates too, bad escapes stay, case does not matter).
-
     Raises: WireError that names the parameter.
     """
-    for field in query.decode("latin-1").replace(";", "&").split("&"):
-        name = unquote_plus(field.partition("=")[0]).strip().lower()
+    for name in parameter_names(query):
         if name in SECRET_PARAMETERS:
             raise parameter_error(name, "does not belong in the query")
+
+
+def parameter_names(query: bytes) -> list[str]:
+    """Return the names in a query, read as loosely as any server might; `;` separates too. See `parameter_name`."""
+    return [parameter_name(field) for field in query.decode("latin-1").replace(";", "&").split("&")]
+
+
+def parameter_name(field: str) -> str:
+    """Return the name in one `name=value`: bad escapes stay, letter case does not matter, `name[0]` is `name`."""
+    return unquote_plus(field.partition("=")[0]).partition("[")[0].strip().lower()

@@ -60,7 +60,25 @@ async def test_the_protected_resource_metadata_is_served_to_everybody() -> None:
     assert answer.json() == guard.metadata()
     assert answer.header("content-type") == "application/json"
     assert answer.header("access-control-allow-origin") == "*"
-    assert (await call(app, "POST", guard.metadata_path)).status == 401
+
+
+@pytest.mark.parametrize("method", ["POST", "OPTIONS", "DELETE", "TRACE", "get"])
+async def test_B5_at_the_path_of_the_metadata_there_is_nothing_but_the_metadata(method: str) -> None:
+    guard = a_guard()
+    for app in (guard.asgi(never), guard.metadata_app()):
+        for headers in ({}, {"authorization": "Bearer x"}, {"authorization": "Bearer " + a_token()}):
+            answer = await call(app, method, guard.metadata_path, headers=headers)
+
+            assert (answer.status, answer.header("allow"), answer.body) == (405, "GET, HEAD", b"")
+
+
+async def test_the_metadata_alone_is_what_the_guard_answers() -> None:
+    guard = a_guard()
+
+    alone, guarded = [await call(app, "GET", guard.metadata_path) for app in (guard.metadata_app(), guard.asgi(never))]
+
+    assert (alone.status, alone.headers, alone.body) == (guarded.status, guarded.headers, guarded.body)
+    assert alone.json() == guard.metadata()
 
 
 async def test_the_metadata_names_no_scopes_where_none_are_known() -> None:

@@ -77,7 +77,18 @@ async def test_B1_a_token_in_a_form_body_is_not_looked_at() -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["access_token={}", "a=b&access_token={}", "acc%65ss_token={}", "access_token", "%61ccess%5Ftoken={}"]
+    "query",
+    [
+        "access_token={}",
+        "a=b&access_token={}",
+        "acc%65ss_token={}",
+        "access_token",
+        "%61ccess%5Ftoken={}",
+        "a;access_token={}",
+        "Access_Token={}",
+        "access_token[]={}",
+        "a;ACCESS_TOKEN%5B0%5D={}",
+    ],
 )
 @pytest.mark.parametrize("header", [True, False])
 async def test_B3_a_token_in_the_query_is_refused(query: str, header: bool) -> None:
@@ -133,6 +144,38 @@ async def test_J13_a_token_that_was_seen_before_ends_all_the_same() -> None:
         assert caught.value.refused.reason == "expired"
 
 
+async def test_J13_a_token_of_the_future_is_not_remembered_when_the_clock_is_set_right() -> None:
+    clock = Clock()
+    guard = a_guard(clock=clock)
+    year = 365 * 24 * 3600
+    token = bearing(a_token({"iat": NOW + year, "exp": NOW + year + 600}))
+    clock.advance(year)
+    assert (await guard.verify(token)).client_id
+
+    clock.now = NOW
+    for _ in range(2):
+        with pytest.raises(Denied, match="401 invalid_token") as caught:
+            await guard.verify(token)
+        assert caught.value.refused.reason == "iat is in the future"
+
+    clock.advance(year)
+    assert (await guard.verify(token)).client_id
+
+
+async def test_J13_a_clock_that_is_set_back_a_little_costs_a_second_verification_and_no_more() -> None:
+    clock = Clock()
+    guard = a_guard(clock=clock)
+    token = bearing(a_token({"iat": NOW - 10}))
+    first = await guard.verify(token)
+
+    clock.advance(-1)
+
+    again = await guard.verify(token)
+    assert again == first
+    assert again is not first
+    assert await guard.verify(token) is again
+
+
 async def test_J15_a_token_that_was_seen_before_goes_with_its_key() -> None:
     clock, keys = Clock(), OwnKeys(a_key(1), a_key(2))
     guard = a_guard(clock=clock, keys=keys)
@@ -163,7 +206,7 @@ async def test_verified_tokens_are_remembered_up_to_a_bound() -> None:
     for number in range(5):
         await guard.verify(bearing(a_token({"jti": f"token-{number}"})))
 
-    assert [verified.token_id for verified in guard._seen._verified.values()] == ["token-2", "token-3", "token-4"]
+    assert [verified.token_id for verified, *_ in guard._seen._verified.values()] == ["token-2", "token-3", "token-4"]
 
 
 @pytest.mark.parametrize("scope", ["read", "read:x", "wri", "writer", "WRITE", "", "rite", "read:write"])

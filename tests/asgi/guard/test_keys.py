@@ -134,6 +134,19 @@ async def test_FT21_without_any_keys_it_is_503_and_tried_again_later() -> None:
         assert await passes(guard, token_of(issuer))
 
 
+@pytest.mark.parametrize("body", [b"", b" ", b"{}", b'{"keys":[]}'])
+async def test_FT21_an_empty_key_set_is_no_key_set_for_a_guard_that_has_none(body: bytes) -> None:
+    async with fake_issuer() as issuer:
+        clock = Clock()
+        guard = guarding(issuer, clock)
+        issuer.fault = response(body)
+
+        assert await status(guard, token_of(issuer)) == 503
+        issuer.fault = None
+        clock.advance(1)
+        assert await passes(guard, token_of(issuer))
+
+
 async def test_FT21_an_issuer_that_does_not_listen_is_503() -> None:
     guard = a_guard(issuer="http://127.0.0.1:1/acme", keys=None)
 
@@ -150,6 +163,7 @@ async def test_a_graphql_api_says_503_in_its_own_tongue() -> None:
 
 WORSE = {
     "500": response(status="500 Internal Server Error"),
+    "an empty 200": response(b""),
     "garbage": response(b"\x00\xff{"),
     "a list": response(b"[]"),
     "html": response(b"<html>", content_type="text/html"),

@@ -130,6 +130,31 @@ async def test_a_variable_that_does_not_fit_is_bad_input(variables: dict[str, ob
     assert (answer.status, code(answer), "data" in answer.json()) == (400, "BAD_USER_INPUT", False)
 
 
+async def test_Q10_many_variables_that_do_not_fit_are_told_shortly_and_without_their_values() -> None:
+    names = [f"v{number}" for number in range(20)]
+    query = (
+        f"query({','.join(f'${name}:ID!' for name in names)}){{many(of:[{','.join(f'${name}' for name in names)}])}}"
+    )
+    value = {"None": [True, "s3cr3t" * 100, "å" * 1000]}
+
+    answer = await ask(query, variables=dict.fromkeys(names, value))
+
+    assert (answer.status, code(answer), len(answer.json()["errors"])) == (400, "BAD_USER_INPUT", 5)
+    assert answer.json()["errors"][0]["message"] == "Variable $v0 needs a value of type ID!."
+    assert len(answer.body) < 1000
+
+
+@pytest.mark.parametrize("sign", ["å", "😀"])
+async def test_Q10_errors_are_short_in_bytes_too(sign: str) -> None:
+    answer = await ask("{" + " ".join(f'a{n}:same(text:{n},{n * "a"}x:"{sign * 500}")' for n in range(9)) + "}")
+    unknown = await ask("query a{__typename} query b{__typename}", operationName=sign * 1000)
+
+    assert code(answer) == "GRAPHQL_VALIDATION_FAILED"
+    assert (unknown.status, code(unknown)) == (400, "BAD_USER_INPUT")
+    assert len(answer.body) < 2500
+    assert len(unknown.body) < 400
+
+
 async def test_a_null_where_only_the_default_would_do_is_bad_input_too() -> None:
     log: list[BaseException] = []
     answer = await ask('query($t: String = "x"){same(text:$t)}', variables={"t": None}, app=view(log))

@@ -41,6 +41,10 @@ def test_E1_the_client_is_the_right_most_address_that_is_not_trusted(values: lis
     assert client_address(peer, values, TRUSTED) == CLIENT
 
 
+def test_E1_a_gateway_does_not_make_a_proxy_of_who_stands_behind_it() -> None:
+    assert client_address("64:ff9b::10.0.0.1", [CLIENT.encode()], TRUSTED) == "64:ff9b::10.0.0.1"
+
+
 def test_if_all_are_trusted_the_client_is_the_left_most() -> None:
     assert client_address(PROXY, [b"10.3.3.3, 10.2.2.2"], TRUSTED) == "10.3.3.3"
 
@@ -99,6 +103,9 @@ def test_E1_the_number_of_entries_is_bounded() -> None:
         ("2001:0DB8:0001:0002:ffff:ffff:ffff:ffff", "2001:db8:1:2::/64"),
         ("2001:db8:1:3::1", "2001:db8:1:3::/64"),
         ("::1", "::/64"),
+        ("64:ff9b::203.0.113.7", "203.0.113.7"),
+        ("64:ff9b::cb00:7108", "203.0.113.8"),
+        ("64:ff9b:0:0:0:1::", "64:ff9b::/64"),
     ],
 )
 def test_E1_an_ipv6_host_is_one_bucket_whichever_of_its_addresses_it_uses(address: str, bucket: str) -> None:

@@ -37,6 +37,10 @@ def test_T3_any_other_query_is_ignored(query: bytes) -> None:
         b"%61ccess_token=x",
         b"a=b;access_token=x",
         b"+access_token=x",
+        b"a;Access_Token=x",
+        b"access_token[]=x",
+        b"access_token%5B0%5D=x",
+        b"access_token [a]=x",
     ],
 )
 def test_B3_an_access_token_in_the_query_is_found_however_it_is_written(query: bytes) -> None:
