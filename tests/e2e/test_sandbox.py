@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+import shlex
+import socket
+import subprocess
+import threading
+from typing import IO, TYPE_CHECKING, Any
 
-from programs import curl_json, portvakt, running
+import pytest
+
+from programs import PORTVAKT, curl_json, environment, portvakt, running, shell
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,6 +48,21 @@ def test_the_first_line_names_every_issuer_with_what_a_client_needs(sandbox: dic
         f"{base}/prisjakt/api",
     )
     assert issuers["standard"]["api_url"] == f"{base}/standard/api"
+
+
+def test_E1_the_path_of_an_apis_metadata_is_no_way_round_its_quota(sandbox: dict[str, Any]) -> None:
+    breeze = sandbox["issuers"]["breeze-test"]
+    metadata = f"{sandbox['base_url']}/.well-known/oauth-protected-resource/breeze-test/graphql"
+    query = """-H 'Content-Type: application/json' -d '{"query":"{ Me { email } }"}'"""
+
+    read = curl_json(f"curl {metadata}")
+    asked = [
+        curl_json(f"curl {metadata} -H 'Authorization: Bearer {token}' {query}")
+        for token in ("x", breeze_token(breeze))
+    ]
+
+    assert (read[0], json.loads(read[1])["resource"]) == (200, f"{breeze['api_url']}/graphql")
+    assert asked == [(405, ""), (405, "")]
 
 
 def test_a_token_expires_when_the_clock_is_turned(tmp_path: Path) -> None:
@@ -134,6 +155,146 @@ def test_the_clock_says_what_is_wrong_with_how_it_is_turned(tmp_path: Path) -> N
     assert portvakt("clock", "--data", "nowhere", cwd=tmp_path).code == 4
     assert portvakt("clock", "--url", "https://id.example", cwd=tmp_path).code == 2
     assert portvakt("clock", "--url", "http://127.0.0.1:1", cwd=tmp_path).code == 5
+    for url in ("http://[::1", "http://127.0.0.1:8199 x/", "http://127.0.0.1:x", "http://", "http://h:0", "http://h?a"):
+        done = portvakt("clock", "--url", url, cwd=tmp_path)
+        assert (done.code, done.err) == (2, "portvakt: --url is that of a sandbox, http://127.0.0.1:PORT\n")
+
+
+@pytest.mark.parametrize("state", ["[]", "{}", '{"url": 1}', "x", "[" * 100_000])
+def test_a_folder_whose_state_is_none_is_no_folder_of_a_sandbox(tmp_path: Path, state: str) -> None:
+    (tmp_path / "sandbox.json").write_text(state)
+
+    done = portvakt("clock", "--data", ".", cwd=tmp_path)
+
+    assert (done.code, done.err) == (4, "portvakt: . is no folder of a sandbox\n")
+
+
+NOT_A_CLOCK = {
+    "a list": "[]",
+    "an empty object": "{}",
+    "a text for now": '{"now": "1", "offset": 0}',
+    "a fraction": '{"now": 1.5, "offset": 0}',
+    "a year that is none": '{"now": 99999999999999999999, "offset": 0}',
+    "before 1970": '{"now": -1, "offset": 0}',
+    "no offset": '{"now": 1}',
+    "nothing": "",
+    "a hole": "[" * 1024,
+}
+
+
+@pytest.mark.parametrize("body", NOT_A_CLOCK.values(), ids=NOT_A_CLOCK.keys())
+def test_what_answers_nonsense_is_no_sandbox(tmp_path: Path, body: str) -> None:
+    reply = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+
+    assert told_by(reply, tmp_path) == (5, "what answers at URL is no sandbox; name yours with --url or --data")
+
+
+def test_other_servers_and_what_is_no_http_are_told_from_a_sandbox(tmp_path: Path) -> None:
+    not_found = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
+
+    assert told_by(not_found, tmp_path) == (5, "what answers at URL is no sandbox; name yours with --url or --data")
+    assert told_by(b"hello\r\n", tmp_path) == (5, "no sandbox answers at URL; start one with: portvakt sandbox")
+
+
+def told_by(reply: bytes, folder: Path) -> tuple[int, str]:
+    """Ask a server that says `reply` for its clock; return the exit code and the line, its address being URL."""
+
+    def answer(listening: socket.socket) -> None:
+        connection, _ = listening.accept()
+        with connection:
+            connection.recv(4096)
+            connection.sendall(reply)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(30)
+        answering = threading.Thread(target=answer, args=(listening,))
+        answering.start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        done = portvakt("clock", "--url", url, cwd=folder)
+        answering.join()
+    assert done.err.count("\n") == 1
+    return done.code, done.err.strip().removeprefix("portvakt: ").replace(url, "URL")
+
+
+def test_K6_a_folder_that_others_may_write_is_refused_and_left_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "d"
+    folder.mkdir()
+    folder.chmod(0o777)
+
+    done = portvakt("sandbox", "--port", "0", "--data", "d", cwd=tmp_path)
+
+    assert (done.code, done.err) == (1, "portvakt: others may write to d; run: chmod go-w d\n")
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["seed", "log.jsonl", "portvakt.db"])
+def test_K6_a_link_in_the_folder_is_not_followed(tmp_path: Path, name: str) -> None:
+    (tmp_path / "d").mkdir(mode=0o700)
+    (tmp_path / "theirs").write_text("theirs")
+    (tmp_path / "d" / name).symlink_to(tmp_path / "theirs")
+
+    done = portvakt("sandbox", "--port", "0", "--data", "d", cwd=tmp_path)
+
+    assert (done.code, done.err) == (1, f"portvakt: d/{name} is a link or no file at all; remove it\n")
+    assert (tmp_path / "theirs").read_text() == "theirs"
+
+
+def test_K6_links_in_the_place_of_what_is_written_anew_are_replaced(tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir(mode=0o700)
+    (tmp_path / "theirs").write_text("theirs")
+    names = ("portvakt.secret", "portvakt.toml", "sandbox.json")
+    for name in (*names, *(name + ".new" for name in names)):
+        (tmp_path / "d" / name).symlink_to(tmp_path / "theirs")
+
+    with running("sandbox", "prisjakt", "--json", "--port", "0", "--data", "d", cwd=tmp_path):
+        assert not [name for name in names if (tmp_path / "d" / name).is_symlink()]
+
+    assert (tmp_path / "theirs").read_text() == "theirs"
+    written = (*names, "seed", "portvakt.db", "log.jsonl")
+    assert {(tmp_path / "d" / name).stat().st_mode & 0o777 for name in written} == {0o600}
+
+
+def test_a_folder_that_is_none_is_said_in_a_line(tmp_path: Path) -> None:
+    (tmp_path / "d").write_text("a file")
+
+    done = portvakt("sandbox", "--port", "0", "--data", "d", cwd=tmp_path)
+
+    assert (done.code, done.err) == (1, "portvakt: cannot write to d: File exists\n")
+
+
+def _until_the_clock(out: IO[str]) -> list[str]:
+    lines: list[str] = []
+    while not (lines and lines[-1].startswith("  portvakt clock")):
+        line = out.readline()
+        assert line, lines
+        lines.append(line.rstrip("\n"))
+    return lines
+
+
+def test_what_a_reader_gets_to_see_works_as_it_is_pasted(tmp_path: Path) -> None:
+    """The lines come through a pipe at once, and the first command to try gives a token."""
+    process = subprocess.Popen(
+        [*PORTVAKT, "sandbox", "breeze", "standard", "--port", "0"],
+        cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    with process:
+        try:
+            assert process.stdout is not None
+            lines = _until_the_clock(process.stdout)
+            status, body = curl_json(next(line for line in lines if line.startswith("  curl ")).strip())
+            clock = shell(f"{shlex.join(PORTVAKT)} {lines[-1].strip().removeprefix('portvakt ')}")
+        finally:
+            process.terminate()
+
+    assert lines[0].startswith("The sandbox answers at http://127.0.0.1:")
+    assert [line for line in lines if line and not line.startswith(" ")][1:] == [
+        "breeze-test", "breeze-production", "standard", "Try"
+    ]  # fmt: skip
+    assert {line.split()[0] for line in lines if line.startswith("  ")} == {
+        "token", "API", "client", "expired", "limited", "public", "curl", "portvakt"
+    }  # fmt: skip
+    assert (status, "access_token" in body) == (200, True)
+    assert (clock.code, "+3600 s from the real time" in clock.out) == (0, True)
 
 
 def test_the_clock_is_not_turned_by_a_page_or_by_nonsense(sandbox: dict[str, Any]) -> None:
@@ -143,6 +304,8 @@ def test_the_clock_is_not_turned_by_a_page_or_by_nonsense(sandbox: dict[str, Any
         "-H 'Content-Type: application/json' -d '{\"advance\":1.5}'",
         "-H 'Content-Type: application/json' -d '{\"advance\":true}'",
         "-H 'Content-Type: application/json' -d '{\"advance\":99999999999}'",
+        "-H 'Content-Type: application/json' -d '{\"advance\":-2000000000}'",  # before 1970
+        "-H 'Content-Type: application/json' -d '{\"advance\":-1500000000}'",  # before 2000
         "-H 'Content-Type: application/json' -d '[1]'",
         "-H 'Content-Type: application/json' -d 'x'",
     ):

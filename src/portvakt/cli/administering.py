@@ -38,8 +38,27 @@ def require_schema(settings: Settings) -> None:
     """Stop where the database lacks what this version needs. Raises: Stop, StoreUnavailable."""
     from portvakt.store import current  # noqa: PLC0415
 
-    if not current(settings.database):
+    with _naming_the_database():
+        there = current(settings.database)
+    if not there:
         raise Stop(Exit.REFUSED, "the database is not of this version; run: portvakt db upgrade")
+
+
+def upgrade_database(settings: Settings) -> None:
+    """Bring the database to this version. Raises: Stop."""
+    from portvakt.store import upgrade  # noqa: PLC0415
+
+    with explaining(), _naming_the_database():
+        upgrade(settings.database)
+
+
+@contextlib.contextmanager
+def _naming_the_database() -> Iterator[None]:
+    """Turn the store's word against the database's URL, which never repeats it, into Stop."""
+    try:
+        yield
+    except ValueError as error:
+        raise Stop(Exit.SETTINGS, f"database: {error}") from None
 
 
 @contextlib.contextmanager

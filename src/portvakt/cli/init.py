@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from portvakt.cli.administering import administer, explaining
-from portvakt.cli.new_files import put, write_new, write_whole
+from portvakt.cli.administering import administer, upgrade_database
 from portvakt.cli.options import DEFAULT_CONFIG, Installation, Json
 from portvakt.cli.outcome import Exit, Stop, say, say_json
+from portvakt.server.private_files import is_trusted, put, write_new, write_whole
 
 if TYPE_CHECKING:
     from portvakt.model.nouns import User
@@ -125,13 +125,11 @@ def _ask(path: Path, database: str | None, email: str | None) -> Plan:
 def _make(plan: Plan) -> "tuple[Settings, User]":
     """Make everything. Raises: Stop, SettingsRefused, OSError."""
     from portvakt.server.settings import load  # noqa: PLC0415  --help needs none of it
-    from portvakt.store import upgrade  # noqa: PLC0415
 
     draft = write_whole(plan.config, _text(plan))
     try:
         settings = load({}, os.environ, draft)
-        with explaining():
-            upgrade(settings.database)
+        upgrade_database(settings)
         operator = _first_operator(settings, plan.email)
         if not put(draft, plan.config):
             raise Stop(Exit.REFUSED, f"{plan.config} exists already: another init was faster")
@@ -156,7 +154,7 @@ def _secret_lines(plan: Plan) -> str:
     if {"PORTVAKT_SECRET", "PORTVAKT_SECRET_FILE"} & os.environ.keys():
         return "# It comes from PORTVAKT_SECRET or PORTVAKT_SECRET_FILE."
     path = plan.beside(".secret")
-    write_new(path, secrets.token_urlsafe(32) + "\n")  # one that is there is that of a run before
+    _write_or_find(path, secrets.token_urlsafe(32) + "\n")
     return f'secret_file = "{_quoted(path.name)}"'
 
 
@@ -167,9 +165,18 @@ def _database_lines(plan: Plan) -> str:
     if "@" not in plan.database and "password" not in plan.database:
         return f'database = "{_quoted(plan.database)}"\n'
     path = plan.beside(".database")
-    if not write_new(path, plan.database + "\n") and path.read_text() != plan.database + "\n":
+    if not _write_or_find(path, plan.database + "\n") and path.read_text() != plan.database + "\n":
         raise Stop(Exit.REFUSED, f"{path} names another database; remove it, or name no database")
     return f'database_file = "{_quoted(path.name)}"  # a file of its own: the URL may hold a password\n'
+
+
+def _write_or_find(path: Path, text: str) -> bool:
+    """Write a private file. False: there is one, that of a run before. Raises: Stop if somebody else made that."""
+    if write_new(path, text):
+        return True
+    if not is_trusted(path.lstat()):
+        raise Stop(Exit.REFUSED, f"{path} belongs to another user; remove it, or make the installation elsewhere")
+    return False
 
 
 def _quoted(text: str) -> str:

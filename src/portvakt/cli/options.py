@@ -55,9 +55,11 @@ def _clock(data: str | None) -> "Clock":
 def sandbox_state(folder: Path) -> dict[str, object]:
     """Return what a sandbox says of itself in its folder: `url`, `pid` and its clock's `offset`. Raises: Stop."""
     try:
-        state: dict[str, object] = json.loads((folder / STATE).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise Stop(Exit.NOT_FOUND, f"{folder} is no folder of a sandbox") from error
+        state = json.loads((folder / STATE).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        state = None
+    if not isinstance(state, dict) or not isinstance(state.get("url"), str):
+        raise Stop(Exit.NOT_FOUND, f"{folder} is no folder of a sandbox")
     return state
 
 

@@ -2,17 +2,25 @@
 
 import json
 import re
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import typer
 
+from portvakt.cli.administering import explaining
 from portvakt.cli.options import Data, Json, sandbox_state
 from portvakt.cli.outcome import Exit, Stop, say, say_json
 
+if TYPE_CHECKING:
+    from portvakt.model.nouns import Issuer
+
 DEFAULT_URL = "http://127.0.0.1:8040"
 _PATIENCE = 5.0
+_WRONG_TURN = 400
+_YEAR_9999 = 253_370_764_800
 _LENGTH = re.compile(r"([+-])([0-9]{1,9})(s|m|h|d)")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -31,19 +39,27 @@ def sandbox(
     except ModuleNotFoundError as error:
         raise Stop(Exit.REFUSED, f"{error.name} is missing: pip install 'portvakt[sandbox]'") from error
     from portvakt.server.http import CannotListen  # noqa: PLC0415
+    from portvakt.server.private_files import NotOurs  # noqa: PLC0415
 
     def announce(told: dict[str, object]) -> None:
         if as_json:
             say_json(told)
         else:
-            _show(told)
+            _show(told, ready.settings.issuers)
+            sys.stdout.flush()  # a reader behind a pipe waits for it
 
     folder = None if data is None else Path(data)
     try:
-        with sandboxes.prepared(providers or (), port=port, data=folder, seed=seed) as ready:
-            code = sandboxes.run(ready, on_ready=announce)
-    except CannotListen as error:
-        raise Stop(Exit.REFUSED, f"{error}; --port 0 takes a free one") from error
+        with explaining(), sandboxes.prepared(providers or (), port=port, data=folder, seed=seed) as ready:
+            try:
+                code = sandboxes.run(ready, on_ready=announce)
+            except CannotListen as error:
+                raise Stop(Exit.REFUSED, f"{error}; --port 0 takes a free one") from error
+    except NotOurs as error:
+        raise Stop(Exit.REFUSED, str(error)) from error
+    except OSError as error:
+        place = error.filename or folder or "a temporary folder"
+        raise Stop(Exit.REFUSED, f"cannot write to {place}: {error.strerror or 'no reason given'}") from error
     except ValueError as error:
         raise Stop(Exit.USAGE, str(error)) from error
     if code:
@@ -59,7 +75,7 @@ def clock(
 ) -> None:
     """Turn the clock of a running sandbox, or show it."""
     if data is not None:
-        url = str(sandbox_state(Path(data)).get("url"))
+        url = str(sandbox_state(Path(data))["url"])
     told = _ask(url, _wish(turn))
     if as_json:
         say_json(told)
@@ -80,33 +96,79 @@ def _wish(turn: str) -> dict[str, object] | None:
 
 
 def _ask(url: str, wish: dict[str, object] | None) -> dict[str, int]:
-    import urllib.error  # noqa: PLC0415  only to turn a clock
+    import http.client  # noqa: PLC0415  only to turn a clock
+    import urllib.error  # noqa: PLC0415
     import urllib.request  # noqa: PLC0415
 
-    if not url.startswith("http://"):
-        raise Stop(Exit.USAGE, "--url is that of a sandbox, http://127.0.0.1:PORT")
+    _require_url(url)
     body = None if wish is None else json.dumps(wish).encode()
     request = urllib.request.Request(  # noqa: S310  http only, as was just seen
         url.rstrip("/") + "/sandbox/clock", data=body, headers={"Content-Type": "application/json"}
     )
     try:
         with urllib.request.urlopen(request, timeout=_PATIENCE) as reply:  # noqa: S310
-            told: dict[str, int] = json.loads(reply.read(1024))
+            told = _told(reply.read(1024))
     except urllib.error.HTTPError as error:
-        raise Stop(Exit.REFUSED, f"the sandbox at {url} refused that turn of its clock") from error
-    except (OSError, ValueError) as error:
+        error.close()
+        if error.code == _WRONG_TURN:
+            text = "its clock does not turn that far: back to 2000 and 100 years ahead at most"
+            raise Stop(Exit.REFUSED, f"the sandbox at {url} refused; {text}") from error
+        told = None
+    except (OSError, ValueError, http.client.HTTPException) as error:  # ValueError: a host that is no name
         raise Stop(Exit.UNAVAILABLE, f"no sandbox answers at {url}; start one with: portvakt sandbox") from error
+    if told is None:
+        raise Stop(Exit.UNAVAILABLE, f"what answers at {url} is no sandbox; name yours with --url or --data")
     return told
 
 
-def _show(told: dict[str, object]) -> None:
+def _require_url(url: str) -> None:
+    """Stop unless something can be asked at `url`. What it names need not be there."""
+    try:
+        parts = urlsplit(url)
+        named = parts.scheme == "http" and parts.hostname and parts.port != 0 and not parts.query + parts.fragment
+    except ValueError:
+        named = False
+    if not named or not url.isascii() or not url.isprintable() or " " in url:
+        raise Stop(Exit.USAGE, "--url is that of a sandbox, http://127.0.0.1:PORT")
+
+
+def _told(body: bytes) -> dict[str, int] | None:
+    """Read what a sandbox says of its clock; None: no sandbox says that."""
+    try:
+        told = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(told, dict) or not all(type(told.get(name)) is int for name in ("now", "offset")):
+        return None
+    return told if 0 <= told["now"] < _YEAR_9999 else None
+
+
+def _show(told: dict[str, object], issuers: "tuple[Issuer, ...]") -> None:
+    """Write for a reader what `told` holds: per issuer where it answers, and who may ask."""
+    seeds = told["issuers"]
+    assert isinstance(seeds, dict)  # noqa: S101  made by `run`
     say(f"The sandbox answers at {told['base_url']}; Ctrl-C stops it.")
-    issuers = told["issuers"]
-    assert isinstance(issuers, dict)  # noqa: S101  made by `run`
-    for name, issuer in issuers.items():
+    for issuer in issuers:
+        seed = seeds[issuer.name]
         say()
-        say(name)
-        for key, value in issuer.items():
+        typer.secho(issuer.name, bold=True)
+        _row("token", issuer.url + issuer.provider.token_paths[0])
+        _row("API", issuer.api_url + issuer.provider.api.path)
+        _row("client", seed["client_id"], seed["client_secret"])
+        for name, value in seed.items():
             if isinstance(value, dict):
-                value = "  ".join(f"{inner}={text}" for inner, text in value.items())  # noqa: PLW2901
-            say(f"  {key:14} {', '.join(value) if isinstance(value, list) else value}")
+                _row(name, value["client_id"], value["client_secret"])
+        if "public_client_id" in seed:
+            _row("public", seed["public_client_id"], "(has no secret)")
+    say()
+    typer.secho("Try", bold=True)
+    first = issuers[0]
+    seed = seeds[first.name]
+    credentials = f"{seed['client_id']}:{seed['client_secret']}"
+    say(f"  curl {first.url}{first.provider.token_paths[0]} -d grant_type=client_credentials -u {credentials}")
+    elsewhere = "" if told["base_url"] == DEFAULT_URL else f" --url {told['base_url']}"
+    say(f"  portvakt clock +1h{elsewhere}  # and its tokens have expired")
+
+
+def _row(name: str, *values: str) -> None:
+    say(f"  {name:8} {'  '.join(values)}")

@@ -1,10 +1,11 @@
 """`portvakt serve`, `check-config` and `db upgrade`."""
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from portvakt.cli.administering import explaining, require_schema
+from portvakt.cli.administering import explaining, require_schema, upgrade_database
 from portvakt.cli.options import Config, Data, Json, config_path, load_settings
 from portvakt.cli.outcome import Exit, complain, say, say_json
 
@@ -35,6 +36,7 @@ def serve(
             say_json({"ready": True, "base_url": base_url, "issuers": issuers_of(settings)})
             return
         say(f"portvakt serves {len(settings.issuers)} issuers at {base_url}; Ctrl-C stops it.")
+        sys.stdout.flush()  # a reader behind a pipe waits for it
 
     def read_again(**fixed: object) -> "Settings":
         return load_settings(config, None, **{"host": host, "port": port, **fixed})
@@ -69,10 +71,7 @@ def check_config(*, config: Config = None, data: Data = None, as_json: Json = Fa
 def upgrade(*, config: Config = None, data: Data = None, as_json: Json = False) -> None:
     """Bring the database to this version; one that is there already stays as it is."""
     settings = load_settings(config, data)
-    from portvakt.store import upgrade as migrate  # noqa: PLC0415
-
-    with explaining():
-        migrate(settings.database)
+    upgrade_database(settings)
     if as_json:
         say_json({"database": settings.shown_database, "current": True})
     else:

@@ -19,6 +19,9 @@ CLOCK_PATH = "/sandbox/clock"
 FARTHEST = 100 * 366 * 86400
 """Seconds that the clock may be away from the real one."""
 
+EARLIEST = 946_684_800
+"""2000-01-01: nothing here is meant for a time before that, least of all one before 1970."""
+
 _BODY_LIMIT = 1024
 _WRONG = plain_reply(400, "The body is a JSON object with advance, whole seconds, or reset.")
 
@@ -60,6 +63,8 @@ def _turn(clock: TurnableClock, body: bytes) -> bool:
         return False
     seconds = wish["advance"]
     if not isinstance(seconds, int) or isinstance(seconds, bool) or abs(clock.offset + seconds) > FARTHEST:
+        return False
+    if clock() + seconds < EARLIEST:
         return False
     clock.advance(seconds)
     return True

@@ -22,6 +22,7 @@ from portvakt.server import http
 from portvakt.server.application import PEPPER, Application
 from portvakt.server.clock import TurnableClock
 from portvakt.server.log import Log
+from portvakt.server.private_files import PRIVATE, require_own_file, require_own_folder, write_over
 from portvakt.server.settings import load
 from portvakt.store import open_store, upgrade
 
@@ -35,7 +36,10 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 STATE = "sandbox.json"
-PRIVATE = 0o600
+LOG = "log.jsonl"
+KEPT = ("seed", "portvakt.db", LOG)
+"""What a start goes on with; all else in the folder is written anew."""
+
 UNLIMITED = Quota(10**9, Seconds(3600))
 """A quota that is counted and never used up; the sandbox's `prisjakt` has it, so that its cost shows."""
 
@@ -64,7 +68,9 @@ def prepared(providers: Sequence[str], *, port: int, data: Path | None, seed: st
     Raises:
         NotPlayed: see there.
         portvakt.server.http.CannotListen: the port is taken.
+        portvakt.server.private_files.NotOurs: others may write in the folder, or made what is in it.
         ValueError: the folder was made from another seed.
+        OSError: the folder cannot be made or written.
     """
     for name in providers:
         if name not in PLAYED:
@@ -72,11 +78,14 @@ def prepared(providers: Sequence[str], *, port: int, data: Path | None, seed: st
     folder = data or Path(tempfile.mkdtemp(prefix="portvakt-sandbox-"))
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        require_own_folder(folder)
+        for name in KEPT:
+            require_own_file(folder / name)
         port = port or _free_port()
         base_url = f"http://{HOST}:{port}"
         grown = Seed(_seed_of(folder, seed))
-        _write(folder / "portvakt.secret", grown.installation_secret().reveal())
-        _write(folder / "portvakt.toml", _settings_text(providers or tuple(PLAYED), base_url, port))
+        write_over(folder / "portvakt.secret", grown.installation_secret().reveal())
+        write_over(folder / "portvakt.toml", _settings_text(providers or tuple(PLAYED), base_url, port))
         settings = load({}, {}, folder / "portvakt.toml")
         upgrade(settings.database)
         _write_state(folder, base_url, offset=0)
@@ -92,8 +101,8 @@ def run(sandbox: Sandbox, *, on_ready: Callable[[dict[str, object]], None]) -> i
 
     `on_ready` gets what `--json` prints, once requests are answered. The log is `log.jsonl` in the folder.
     """
-    descriptor = os.open(sandbox.folder / "log.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, PRIVATE)
-    log = Log(descriptor)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+    log = Log(os.open(sandbox.folder / LOG, flags, PRIVATE))
     play = _Play(sandbox, log)
 
     def ready(_url: str) -> None:
@@ -163,7 +172,7 @@ class _Play:
 
 def _write_state(folder: Path, base_url: str, *, offset: int) -> None:
     """Say where the sandbox is and what its clock says, for commands with `--data`."""
-    _write(folder / STATE, json.dumps({"url": base_url, "pid": os.getpid(), "offset": offset}))
+    write_over(folder / STATE, json.dumps({"url": base_url, "pid": os.getpid(), "offset": offset}))
 
 
 def _with_quota(issuer: Issuer) -> Issuer:
@@ -195,16 +204,8 @@ def _seed_of(folder: Path, wanted: str | None) -> str:
             raise ValueError(f"{folder} was made from another seed; name another folder, or leave --seed out")
         return kept
     text = wanted or Seed.random().text
-    _write(path, text)
+    write_over(path, text)
     return text
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file that only its owner may read, whole or not at all."""
-    draft = path.with_name(path.name + ".new")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE), "w", encoding="utf-8") as file:
-        file.write(text)
-    draft.replace(path)
 
 
 def _free_port() -> int:

@@ -14,6 +14,7 @@ import tomllib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from portvakt.server.private_files import is_trusted
 from portvakt.server.redaction import conceal
 
 if TYPE_CHECKING:
@@ -247,7 +248,7 @@ class Sources:
 def read_named_file(folder: Path, name: object, *, private: bool) -> str:
     """Return the text of a file that a setting names, without the newline at its end.
 
-    Raises: Wrong if it cannot be read, is no text, or is `private` and others can read it.
+    Raises: Wrong if it cannot be read, is no text, or is `private` and others can read it or made it.
     """
     text = plain_text(name)
     try:
@@ -256,10 +257,12 @@ def read_named_file(folder: Path, name: object, *, private: bool) -> str:
         reason = os.strerror(error.errno or 0) if isinstance(error, OSError) else "not a path"
         raise Wrong(f"the file that it names cannot be read: {reason}") from None
     try:
-        mode = os.fstat(descriptor).st_mode
-        if not stat.S_ISREG(mode):
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
             raise Wrong("what it names is not a file")
-        if private and _is_open(mode):
+        if private and not is_trusted(status):
+            raise Wrong("the file that it names belongs to another user, who knows what is in it; make one of your own")
+        if private and _is_open(status.st_mode):
             raise Wrong(f"others can read the file that it names; run: chmod 600 {folder / text}")
         content = os.read(descriptor, LARGEST_PRIVATE_FILE + 1)
     finally:

@@ -11,7 +11,7 @@ from collections import Counter
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from itertools import pairwise
 from typing import TYPE_CHECKING
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from portvakt.model.provider import Quota
 from portvakt.model.values import Seconds, Secret
@@ -170,14 +170,32 @@ def _postgresql(text: str, found: Found) -> str:
     try:
         parts = urlsplit(text)
         named = parts.port != 0 and len(parts.path) > 1 and not parts.fragment and bool(_URL_OCTETS.fullmatch(text))
+        parameters = parse_qsl(parts.query)
     except ValueError:
         named = False
-    if not named:
+    # A / or ? in a password ends the authority, and what is left of the password passes for the path.
+    if not named or "@" in parts.path + parts.query:
         raise Wrong("must be postgresql://USER@HOST:PORT/NAME, with what is special in a password percent-encoded")
-    if parts.password and found.open_to_others:
+    if not _libpq_takes(text):
+        raise Wrong("has a parameter after ? that PostgreSQL does not know, or one that is not percent-encoded")
+    if found.open_to_others and (parts.password or any("password" in name for name, _ in parameters)):
         name = found.source.rpartition(":")[0] or found.source
         raise Wrong(f"holds a password, and others can read the file; run: chmod 600 {name}, or use database_file")
     return text
+
+
+def _libpq_takes(text: str) -> bool:
+    """Whether PostgreSQL's own library can read a URL; yes where it is not installed, as nothing connects then."""
+    try:
+        from psycopg import Error  # noqa: PLC0415  a tenth of a second that SQLite's users need not wait
+        from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415
+    except ImportError:
+        return True
+    try:
+        conninfo_to_dict(text)
+    except Error:
+        return False
+    return True
 
 
 def without_password(url: str) -> str:

@@ -297,6 +297,28 @@ async def test_a_successor_that_waits_is_not_followed_by_another(standard: Servi
     assert [key.number for key in await administration.rotate_keys(STANDARD)] == [1, 2, 3]
 
 
+async def test_an_algorithm_that_no_key_has_yet_is_logged_at_each_start_until_the_keys_are_rotated(
+    database: Path,
+) -> None:
+    issuer = replace(STANDARD, algorithm=Algorithm.EDDSA)
+
+    async with serving(database, [issuer, BREEZE]) as served:
+        (line,) = [line for line in served.lines() if line["event"] == "algorithm_waits_for_rotation"]
+        await administering(served).rotate_keys(issuer)
+    async with serving(database, [issuer, BREEZE]) as again:
+        later = [line["event"] for line in again.lines()]
+
+    assert {name: line[name] for name in line if name != "ts"} == {
+        "level": "warning",
+        "event": "algorithm_waits_for_rotation",
+        "issuer": issuer.name,
+        "algorithm": "EdDSA",
+        "signs_with": "ES256",
+        "run": f"portvakt keys rotate --issuer {issuer.name}",
+    }
+    assert "algorithm_waits_for_rotation" not in later
+
+
 async def test_FT18_two_that_start_at_once_on_one_store_make_one_key(migrated_file: Path, tmp_path: Path) -> None:
     path = a_copy(migrated_file, tmp_path)
     issuer = replace(STANDARD, algorithm=Algorithm.EDDSA)

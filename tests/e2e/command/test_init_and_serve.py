@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from owners import belong_to_another
 from shell import READY_WITHIN, Shell, asked
 
 if TYPE_CHECKING:
@@ -65,6 +66,32 @@ def test_the_same_on_postgresql_by_argument(shell: Shell, postgres_server: Postg
 
     assert listed == {"clients": [], "next": None}
     assert not (shell.folder / "portvakt.db").exists()
+
+
+def test_a_parameter_that_postgresql_does_not_know_is_said_by_every_command(shell: Shell) -> None:
+    shell.run("init", "--yes")
+    shell.environ["PORTVAKT_DATABASE"] = f"postgresql://u:{CANARY}@127.0.0.1/db?foo={CANARY}"
+
+    for command in (["check-config"], ["db", "upgrade"], ["serve"], ["client", "list", "--issuer", "breeze"]):
+        line = shell.complaint(*command, code=3)
+
+        assert line.startswith("portvakt: PORTVAKT_DATABASE: has a parameter after ? that PostgreSQL does not know")
+        assert CANARY not in line
+
+
+@pytest.mark.parametrize("name", ["portvakt.secret", "portvakt.database"])
+def test_K6_init_takes_no_file_that_somebody_else_made(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    theirs = shell.folder / name
+    theirs.write_text("qJ5x0-ZrT_b1Lk7uMw8Yc2NhPfJdGaE5sXoKiQeRtU4" + "\n")
+    theirs.chmod(0o600)
+    belong_to_another(theirs, monkeypatch)
+
+    line = shell.complaint("init", "--yes", "--database", f"postgresql://u:{CANARY}@127.0.0.1:1/n", code=1)
+
+    assert line == f"portvakt: {name} belongs to another user; remove it, or make the installation elsewhere"
+    assert not (shell.folder / "portvakt.toml").exists()
 
 
 def test_K6_a_databases_password_goes_into_a_file_of_its_own(shell: Shell) -> None:

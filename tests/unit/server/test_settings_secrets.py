@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from owners import belong_to_another
 from portvakt.server.settings import SettingsRefused, load
 from settings_files import ENVIRON, SECRET, loaded, told, written
 
@@ -90,6 +91,52 @@ def test_FT28_a_password_in_a_document_that_others_can_read_is_refused(tmp_path:
     assert "hunter2" not in str(refused.value)
     path.chmod(0o600)
     assert load({}, ENVIRON, path).shown_database == "postgresql://u:***@h/n"
+
+
+PASSWORDS = {
+    "in a parameter": "postgresql://h/n?user=u&password=hunter2",
+    "in a parameter that is spelt with escapes": "postgresql://h/n?p%61ssword=hunter2",
+    "of the client's key": "postgresql://u@h/n?sslpassword=hunter2",
+}
+
+
+@pytest.mark.parametrize("url", PASSWORDS.values(), ids=PASSWORDS.keys())
+def test_FT28_a_password_is_one_wherever_it_stands_in_the_url(tmp_path: Path, url: str) -> None:
+    path = written(tmp_path, f'database = "{url}"')
+    path.chmod(0o644)
+
+    with pytest.raises(SettingsRefused, match="holds a password, and others can read the file") as refused:
+        load({}, ENVIRON, path)
+
+    assert "hunter2" not in str(refused.value)
+    path.chmod(0o600)
+    assert "hunter2" not in load({}, ENVIRON, path).shown_database
+
+
+def test_a_parameter_that_is_no_password_may_stand_where_others_read(tmp_path: Path) -> None:
+    path = written(tmp_path, 'database = "postgresql://u@h/n?sslmode=require"')
+    path.chmod(0o644)
+
+    assert load({}, ENVIRON, path).shown_database == "postgresql://u@h/n"
+
+
+@pytest.mark.parametrize("password", ["1/hunter2", "1/x?hunter2", "1/hunter2/x", "1/x?a=hunter2"])
+def test_FT28_a_password_that_is_not_encoded_is_refused_and_not_shown(tmp_path: Path, password: str) -> None:
+    (line,) = told(tmp_path, f'database = "postgresql://u:{password}@h/db"')
+
+    assert line.startswith("portvakt.toml:1: database: must be postgresql://USER@HOST:PORT/NAME, with what is special")
+    assert "hunter2" not in line
+
+
+def test_K6_a_secret_file_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "the.secret"
+    file.write_text(SECRET)
+    file.chmod(0o600)
+    belong_to_another(file, monkeypatch)
+
+    (line,) = told(tmp_path, 'secret_file = "the.secret"', environ={})
+
+    assert line.startswith("portvakt.toml:1: secret_file: the file that it names belongs to another user")
 
 
 def test_K2_settings_show_neither_the_secret_nor_the_databases_password(tmp_path: Path) -> None:

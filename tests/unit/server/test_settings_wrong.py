@@ -61,6 +61,10 @@ WRONG = {
     "postgres": ('database = "postgres://h/n"', "portvakt.toml:1: database: must be sqlite:///FILE or"),
     "postgres in memory": ('database = "postgresql://h"', "portvakt.toml:1: database: must be postgresql://USER"),
     "postgres with a bad port": ('database = "postgresql://h:x/n"', "portvakt.toml:1: database: must be postgresql"),
+    "postgres with an unknown parameter": (
+        'database = "postgresql://u@h/n?foo=bar"',
+        "portvakt.toml:1: database: has a parameter after ? that PostgreSQL does not know",
+    ),
     "sqlite in memory": ('database = "sqlite://"', "portvakt.toml:1: database: must be sqlite:///FILE"),
     "sqlite with parameters": ('database = "sqlite:///a?b"', "portvakt.toml:1: database: must be sqlite:///FILE"),
     "sqlite with a NUL": ('database = "sqlite:///a%00"', "portvakt.toml:1: database: names a file with control"),
