@@ -102,7 +102,7 @@ async def test_B3_a_token_in_the_query_is_refused(query: str, header: bool) -> N
 
 
 @pytest.mark.parametrize(
-    "query", [b"my_access_token=1", b"access_token_hint=1", b"q=access_token", b"a=%20", b"\xff%zz"]
+    "query", [b"a=1;b[]=2", b"my_access_token=1", b"access_token_hint=1", b"q=access_token", b"a=%20", b"\xff%zz"]
 )
 async def test_B3_other_queries_are_the_apis_own(query: bytes) -> None:
     assert (await ask("Bearer " + a_token(), query=query)).status == 200
