@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 import httptools
 
-from portvakt.server.exchange import JSON_HEADERS, Exchange, error_body, status_and_date
+from portvakt.server.exchange import Exchange, last_answer
 from portvakt.server.request_head import BODY, CLOSED, HEAD, NOTHING, Limits, MalformedError, RequestHead
 
 if TYPE_CHECKING:
@@ -37,9 +37,14 @@ class Connections(Protocol):
     open: set[Connection]
     tasks: set[asyncio.Task[None] | None]
     draining: bool
+    held: int
 
     def room(self) -> bool:
         """Whether one more connection may be served."""
+        ...
+
+    def relieve(self) -> None:
+        """Refuse unfinished requests until what they hold is bearable."""
         ...
 
 
@@ -49,6 +54,7 @@ class Connection(RequestHead):
     __slots__ = (
         "client",
         "connections",
+        "counted",
         "deadline",
         "excess",
         "exchange",
@@ -58,6 +64,7 @@ class Connection(RequestHead):
         "refusal",
         "scheme",
         "server",
+        "since",
         "transport",
         "unread",
         "writable",
@@ -73,8 +80,11 @@ class Connection(RequestHead):
         self.client: tuple[str, int] | None = None
         self.server: tuple[str, int] | None = None
         self.scheme = "http"
-        # Reading. `unread` is the request whose body is arriving; `refusal` waits for the answers before it.
+        # Reading. `unread` is the request whose body is arriving; `refusal` waits for the answers before it; `since`:
+        # when the wait for the peer began that ends at `deadline`; `counted`: what an unfinished request has sent.
         self.deadline = NEVER
+        self.since = 0.0
+        self.counted = 0
         self.paused = False
         self.unread: Exchange | None = None
         self.refusal: MalformedError | None = None
@@ -100,12 +110,13 @@ class Connection(RequestHead):
         self.server = (own[0], own[1]) if own else None
         if transport.get_extra_info("sslcontext") is not None:
             self.scheme = "https"
-        self.deadline = shared.loop.time() + self.limits.head
+        self._wait(self.limits.head)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  asyncio's signature
         """Tell every application that still answers here."""
         self.connections.open.discard(self)
         self.reading = CLOSED
+        self._uncount()
         self._leave_all()
         self.resume_writing()
 
@@ -137,26 +148,36 @@ class Connection(RequestHead):
             self.head_bytes += len(data)
         elif self.coded:
             self.excess += len(data)
+        upgrade = None
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._without_upgrade(data[upgrade.args[0] :])
-            return
+        except httptools.HttpParserUpgrade as seen:
+            upgrade = seen  # read on outside: an error there has nothing to do with this one
         except httptools.HttpParserError as error:
-            self._refuse(self._why(error))
+            self.refuse(self._why(error))
             return
-        if self.reading in (HEAD, BODY):
-            self._unfinished(begun)
+        if upgrade is not None:
+            self._without_upgrade(data[upgrade.args[0] :])
+        elif self.reading in (HEAD, BODY):
+            self._unfinished(begun, len(data))
 
-    def _unfinished(self, begun: tuple[int, list[tuple[bytes, bytes]]]) -> None:
-        """Note when the rest of a head or body is due, if it is another than when these bytes came."""
-        limits = self.limits
+    def _unfinished(self, begun: tuple[int, list[tuple[bytes, bytes]]], size: int) -> None:
+        """Count what came, and note when the rest of a head or body is due, if it is another than before."""
+        limits, shared = self.limits, self.connections
+        self.counted += size
+        shared.held += size
         if self.reading == HEAD and self.head_bytes > limits.head_bytes:
-            self._refuse(MalformedError("The request's head is too long.", 431))
+            self.refuse(MalformedError("The request's head is too long.", 431))
         elif self.reading == BODY and self.excess > limits.head_bytes:
-            self._refuse(MalformedError("The body's chunks hold too much that is not body."))
+            self.refuse(MalformedError("The body's chunks hold too much that is not body."))
         elif begun[0] != self.reading or begun[1] is not self.headers:
-            self.deadline = self.connections.loop.time() + (limits.head if self.reading == HEAD else limits.body)
+            self._wait(limits.head if self.reading == HEAD else limits.body)
+        if shared.held > limits.held_bytes:
+            shared.relieve()
+
+    def _uncount(self) -> None:
+        self.connections.held -= self.counted
+        self.counted = 0
 
     def _why(self, error: httptools.HttpParserError) -> MalformedError:
         seen = error.__context__
@@ -252,6 +273,8 @@ class Connection(RequestHead):
         self.reading = NOTHING
         self.head_bytes = 0
         self.deadline = NEVER
+        if self.counted:
+            self._uncount()
         exchange.complete = True
         exchange.notify()
 
@@ -278,7 +301,7 @@ class Connection(RequestHead):
             if self.reading == NOTHING:
                 limits = self.limits
                 unsent = self.transport.get_write_buffer_size()
-                self.deadline = self.connections.loop.time() + (limits.write if unsent else limits.idle)
+                self._wait(limits.write if unsent else limits.idle)
 
     def pause_reading(self) -> None:
         """Leave what comes in the kernel's buffers."""
@@ -292,13 +315,14 @@ class Connection(RequestHead):
             self.paused = False
             limits = self.limits
             if self.reading in (HEAD, BODY):
-                self.deadline = self.connections.loop.time() + (limits.head if self.reading == HEAD else limits.body)
+                self._wait(limits.head if self.reading == HEAD else limits.body)
             self.transport.resume_reading()
 
-    def _refuse(self, refusal: MalformedError) -> None:
+    def refuse(self, refusal: MalformedError) -> None:
         """Read no further, and say why once everything before is answered."""
         unread, self.unread = self.unread, None
         self.reading = CLOSED
+        self._uncount()
         self.deadline = NEVER
         if unread is not None and unread is self.exchange:
             unread.leave()
@@ -314,10 +338,7 @@ class Connection(RequestHead):
             self.refusal = refusal
 
     def _write_refusal(self, refusal: MalformedError) -> None:
-        body = error_body("invalid_request", refusal.description)
-        lines = [status_and_date(refusal.status), *(b"%b: %b\r\n" % header for header in JSON_HEADERS)]
-        lines.append(b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body))
-        self.transport.write(b"".join([*lines, body]))
+        self.transport.write(last_answer(refusal.status, refusal.description))
         self.connections.log.event(
             "info", "refused", status=refusal.status, reason=refusal.description, address=self.client and self.client[0]
         )
@@ -330,14 +351,15 @@ class Connection(RequestHead):
         while and throws away.
         """
         self.reading = CLOSED
+        self._uncount()
         limits = self.limits
         if linger and not self.transport.is_closing() and self.transport.can_write_eof():
             self.transport.write_eof()
             self.resume_reading()
-            self.deadline = self.connections.loop.time() + limits.linger
+            self._wait(limits.linger)
         else:
             self.transport.close()
-            self.deadline = self.connections.loop.time() + limits.write
+            self._wait(limits.write)
 
     def abort(self) -> None:
         """Close at once, whatever is still unsent."""
@@ -361,11 +383,16 @@ class Connection(RequestHead):
         elif self.reading == NOTHING:
             self._close(linger=False)
         else:
-            self._refuse(MalformedError("The request did not arrive in time.", 408))
+            self.refuse(MalformedError("The request did not arrive in time.", 408))
 
-    def idle(self) -> bool:
-        """Whether nothing is asked here at the moment."""
-        return self.exchange is None and self.reading == NOTHING
+    def _wait(self, seconds: float) -> None:
+        """Wait so long for the peer, from now on."""
+        self.since = now = self.connections.loop.time()
+        self.deadline = now + seconds
+
+    def waits(self) -> bool:
+        """Whether it is the peer's turn: nothing is asked, or not all of it has come."""
+        return self.exchange is self.unread and not self.paused
 
     def drain(self, now: float) -> None:
         """Finish what was begun and take no more: the server stops."""

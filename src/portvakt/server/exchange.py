@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import http
 import time
 from email.utils import formatdate
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from portvakt.server.log import described
@@ -27,7 +27,7 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 def _phrase(status: int) -> str:
     try:
-        return http.HTTPStatus(status).phrase
+        return HTTPStatus(status).phrase
     except ValueError:
         return ""
 
@@ -46,7 +46,10 @@ def status_and_date(status: int) -> bytes:
     return STATUS_LINES[status] + _dated[1]
 
 
-JSON_HEADERS = ((b"content-type", b"application/json"), (b"cache-control", b"no-store"))
+JSON_HEADERS: tuple[tuple[bytes, bytes], ...] = (
+    (b"content-type", b"application/json"),
+    (b"cache-control", b"no-store"),
+)
 
 
 def error_body(code: str, description: str) -> bytes:
@@ -54,8 +57,18 @@ def error_body(code: str, description: str) -> bytes:
     return f'{{"error":"{code}","error_description":"{description}"}}'.encode()
 
 
-FAULT_HEADERS = [*JSON_HEADERS, (b"retry-after", b"1")]
+FAULT_HEADERS = (*JSON_HEADERS, (b"retry-after", b"1"))
 FAULT_BODY = error_body("server_error", "The server could not answer. Try again in a moment.")
+
+
+def last_answer(status: int, description: str) -> bytes:
+    """Return the whole answer to what is refused before the application sees it, or all of it."""
+    body, headers = error_body("invalid_request", description), JSON_HEADERS
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        body, headers = error_body("server_error", description), FAULT_HEADERS
+    lines = [status_and_date(status), *(b"%b: %b\r\n" % header for header in headers)]
+    lines.append(b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body))
+    return b"".join([*lines, body])
 
 
 class Exchange:
@@ -154,7 +167,7 @@ class Exchange:
         if self.written:
             self.connection.abort()
             return
-        self.head = (503, FAULT_HEADERS)
+        self.head = (503, [*FAULT_HEADERS])
         self._write(FAULT_BODY, more=False)
 
     async def receive(self) -> Message:

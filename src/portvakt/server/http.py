@@ -9,15 +9,17 @@ import gc
 import ipaddress
 import signal
 import socket
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from portvakt.server.connection import Connection
 from portvakt.server.log import Log, library_logs_to
-from portvakt.server.request_head import Limits
+from portvakt.server.request_head import HEAD, NOTHING, Limits, MalformedError
+from portvakt.wire.address import bucket_address
 
 if TYPE_CHECKING:
     import ssl as tls
-    from collections.abc import Awaitable, Callable, Coroutine, Iterator
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 
     from starlette.types import ASGIApp
 
@@ -62,14 +64,49 @@ def base_url(listener: socket.socket, *, secure: bool) -> str:
 
 
 def allowed_connections(limits: Limits) -> int:
-    """Return how many connections may be open: `limits.connections`, or what the limit on files leaves."""
+    """Return how many connections may be open: `limits.connections`, or what the limit on files leaves.
+
+    The soft limit is raised as far as it is needed and may be.
+    """
     with contextlib.suppress(ImportError, OSError, ValueError):
         import resource  # noqa: PLC0415  not on Windows
 
-        files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        files, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = limits.connections + BACKLOG + RESERVED_FILES  # a whole backlog is accepted before any of it is known
+        if hard != resource.RLIM_INFINITY:
+            wanted = min(wanted, hard)
+        if files != resource.RLIM_INFINITY and files < wanted:
+            with contextlib.suppress(OSError, ValueError):  # some systems allow less than they say
+                resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+                files = wanted
         if files != resource.RLIM_INFINITY:
             return min(limits.connections, max(files - RESERVED_FILES, files // 2))
     return limits.connections
+
+
+def _crowd(one: Connection) -> tuple[str, int]:
+    """Return with whom a connection is counted: its address, and what it is reading.
+
+    Who never asked for anything counts as reading a head.
+    """
+    reading = HEAD if one.reading == NOTHING and one.host is None else one.reading
+    return bucket_address(one.client[0]) if one.client else "", reading
+
+
+def first_to_leave(connections: Iterable[Connection]) -> list[Connection]:
+    """Return those that keep us waiting, in the order in which they should go.
+
+    Each is as close to the front as its crowd (`_crowd`) has newer ones: the largest crowd shrinks first,
+    from its oldest on, so many slow peers at one address cost those at another nothing.
+    """
+    newer: Counter[tuple[str, int]] = Counter()
+    ranked: list[tuple[int, float, Connection]] = []
+    for one in sorted((one for one in connections if one.waits()), key=lambda one: -one.since):
+        crowd = _crowd(one)
+        newer[crowd] += 1
+        ranked.append((-newer[crowd], one.since, one))
+    ranked.sort(key=lambda entry: entry[:2])
+    return [one for _, _, one in ranked]
 
 
 class Listening:
@@ -83,37 +120,49 @@ class Listening:
         self.open: set[Connection] = set()
         self.tasks: set[asyncio.Task[None] | None] = set()
         self.draining = False
+        self.held = 0
         self.most = allowed_connections(limits)
+        self.pushed_out = 0
         self.turned_away = 0
         self._next: asyncio.TimerHandle | None = None
 
     def room(self) -> bool:
-        """Whether one more connection may be served."""
+        """Whether one more connection may be served. Who keeps us waiting makes room for it.
+
+        A tenth of all at once, so that the look at every connection is shared by many that come.
+        """
         if len(self.open) < self.most:
             return True
-        self.turned_away += 1
-        return False
+        leaving = first_to_leave(self.open)[: self.most // 10 + 1]
+        for connection in leaving:
+            connection.abort()
+        self.open.difference_update(leaving)
+        self.pushed_out += len(leaving)
+        self.turned_away += not leaving
+        return bool(leaving)
+
+    def relieve(self) -> None:
+        """Refuse unfinished requests until a quarter of what they may hold is free."""
+        enough = self.limits.held_bytes * 3 // 4
+        for connection in first_to_leave(one for one in self.open if one.counted):
+            if self.held <= enough:
+                break
+            connection.refuse(MalformedError("Too much is being sent. Try again in a moment.", 503))
 
     def sweep(self) -> None:
         """Close what is overdue, and come again."""
         self._next = self.loop.call_later(self.limits.sweep, self.sweep)
         self.expire()
-        if self.turned_away:
-            self.log.event("warning", "too_many_connections", turned_away=self.turned_away, open=len(self.open))
-            self.turned_away = 0
-            self._make_room()
+        if self.turned_away or self.pushed_out:
+            counts = {"turned_away": self.turned_away, "pushed_out": self.pushed_out, "open": len(self.open)}
+            self.log.event("warning", "too_many_connections", **counts)
+            self.turned_away = self.pushed_out = 0
 
     def expire(self) -> None:
         """Close what is overdue."""
         now = self.loop.time()
         for connection in [one for one in self.open if one.deadline <= now or one.write_deadline <= now]:
             connection.expire(now)
-
-    def _make_room(self) -> None:
-        """Close a tenth of the connections, of those that wait for nothing."""
-        idle = [one for one in self.open if one.idle()]
-        for connection in idle[: self.most // 10 + 1]:
-            connection.abort()
 
     async def end(self) -> None:
         """Stop sweeping, and end what is still open."""
@@ -168,7 +217,13 @@ async def serve(  # noqa: PLR0913
         if start is not None and not await _unless_stopped(start(), stop):
             return True
         listening = Listening(app, limits, log, loop)
-        server = await loop.create_server(lambda: Connection(listening), sock=listener, ssl=ssl, backlog=BACKLOG)
+        server = await loop.create_server(
+            lambda: Connection(listening),
+            sock=listener,
+            ssl=ssl,
+            ssl_handshake_timeout=limits.head if ssl else None,
+            backlog=BACKLOG,
+        )
         try:
             listening.sweep()
             log.event("info", "listening", url=url)

@@ -29,6 +29,7 @@ class Limits:
     target_bytes: int = 8_192
     pipelined: int = 8  # requests sent ahead of their answers
     connections: int = 4_000
+    held_bytes: int = 16 << 20  # sent by now of requests that are not whole, all together
 
 
 class MalformedError(Exception):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import socket
+import sys
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from raw_http import BRIEF, LENIENT, Echo, connect, read_all, read_reply, refused, served, status, talk, until
+from raw_http import BRIEF, LENIENT, PATIENCE, Echo, connect, read_all, read_reply, refused, served, status, talk, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -163,13 +164,15 @@ def test_E6_slow_peers_do_not_slow_the_others() -> None:
 
 
 def test_FT36_who_comes_when_the_house_is_full_is_turned_away_and_the_others_are_served() -> None:
-    with served(Echo(), dataclasses.replace(LENIENT, connections=5)) as server, contextlib.ExitStack() as all_of_them:
+    echo = Echo()
+    with served(echo, dataclasses.replace(LENIENT, connections=5)) as server, contextlib.ExitStack() as all_of_them:
         kept = [all_of_them.enter_context(connect(server.port)) for _ in range(5)]
         for peer in kept:
-            peer.sendall(POST + b"Content-Length: 1\r\n\r\n")
-        until(lambda: talk(server.port, GET) == b"")
+            peer.sendall(GET.replace(b"/ ", b"/wait "))
+        until(lambda: len(echo.scopes) == 5)
+        assert talk(server.port, GET) == b""
+        echo.go.set()
         for peer in kept:
-            peer.sendall(b"x")
             assert status(read_reply(peer)) == 200
         until(lambda: any(line["event"] == "too_many_connections" for line in server.logged()))
 
@@ -182,6 +185,95 @@ def test_FT36_idle_connections_make_room() -> None:
             read_reply(peer)
 
         until(lambda: talk(server.port, POST + b"Connection: close\r\n\r\n").startswith(b"HTTP/1.1 200"))
+
+
+APART = 0.003
+"""Seconds between what the server shall know to be one after the other: its clock counts milliseconds."""
+
+UNFINISHED = [b"", b"G", GET[:-2], GET, POST + b"Content-Length: 9\r\n\r\nx"]
+
+
+@pytest.mark.parametrize("sent", UNFINISHED, ids=["nothing", "a byte", "half a head", "idle", "half a body"])
+def test_E6_who_keeps_us_waiting_longest_makes_room(sent: bytes) -> None:
+    limits = dataclasses.replace(LENIENT, connections=10)
+    with served(Echo(), limits) as server, contextlib.ExitStack() as all_of_them:
+        peers = []
+        for _ in range(10):
+            peers.append(peer := all_of_them.enter_context(connect(server.port)))
+            time.sleep(APART)
+            peer.sendall(sent)
+            if sent.endswith(b"\r\n\r\n"):
+                read_reply(peer)
+
+        assert status(talk(server.port, POST + b"Connection: close\r\n\r\n")) == 200
+
+        assert read_all(peers[0]) == b""
+        assert read_all(peers[1]) == b""
+        peers[2].setblocking(False)
+        with pytest.raises(BlockingIOError):
+            peers[2].recv(1)
+        until(lambda: any(line.get("pushed_out") == 2 for line in server.logged()))
+
+
+def test_E6_honest_peers_get_through_a_crowd_that_comes_back() -> None:
+    limits = dataclasses.replace(LENIENT, connections=50)
+    with served(Echo(), limits) as server, contextlib.ExitStack() as all_of_them:
+        for _ in range(20):
+            for _ in range(20):
+                all_of_them.enter_context(connect(server.port)).sendall(b"G")
+            assert status(talk(server.port, POST + b"Connection: close\r\n\r\n")) == 200
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux answers at all of 127.0.0.0/8")
+def test_E6_a_crowd_at_one_address_costs_the_slow_at_another_nothing() -> None:
+    limits = dataclasses.replace(LENIENT, connections=10)
+    with served(Echo(), limits) as server, contextlib.ExitStack() as all_of_them:
+        other = socket.create_connection(("127.0.0.1", server.port), PATIENCE, source_address=("127.0.0.2", 0))
+        all_of_them.enter_context(other).sendall(GET[:9])
+        for _ in range(40):
+            all_of_them.enter_context(connect(server.port)).sendall(b"G")
+        assert status(talk(server.port, POST + b"Connection: close\r\n\r\n")) == 200
+
+        other.sendall(GET[9:])
+
+        assert status(read_reply(other)) == 200
+
+
+@pytest.mark.parametrize(
+    "sent", [POST + b"Content-Length: 65000\r\n\r\n" + b"x" * 20_000, b"GET /" + b"x" * 8_000], ids=["body", "head"]
+)
+def test_E6_unfinished_requests_hold_no_more_than_their_share(sent: bytes) -> None:
+    limits = dataclasses.replace(LENIENT, held_bytes=5 * len(sent))
+    with served(Echo(), limits) as server:
+        for _ in range(3):  # what is given up is counted no more
+            with contextlib.ExitStack() as all_of_them:
+                peers = [all_of_them.enter_context(connect(server.port)) for _ in range(6)]
+                for peer in peers:
+                    time.sleep(APART)
+                    peer.sendall(sent)
+
+                for peer in peers[:2]:
+                    reply = read_all(peer)
+                    assert status(reply) == 503
+                    assert b"retry-after: 1\r\n" in reply
+                    assert b'"server_error"' in reply
+                whole = POST + b"Connection: close\r\nContent-Length: 2\r\n\r\n"
+                assert b'"ab"' in talk(server.port, whole, b"ab")
+                peers[5].setblocking(False)
+                with pytest.raises(BlockingIOError):
+                    peers[5].recv(1)
+
+
+def test_E6_bodies_that_become_whole_are_counted_no_more() -> None:
+    body = b"x" * 2_000
+    with served(Echo(), dataclasses.replace(LENIENT, held_bytes=5_000)) as server, connect(server.port) as peer:
+        for _ in range(10):
+            peer.sendall(POST + b"Content-Length: 2000\r\n\r\n")
+            time.sleep(0.005)
+            peer.sendall(body[:1_000])
+            time.sleep(0.005)
+            peer.sendall(body[1_000:])
+            assert status(read_reply(peer)) == 200
 
 
 def test_a_refused_peer_may_finish_its_sentence_before_it_reads_the_refusal(server: Served) -> None:

@@ -309,6 +309,17 @@ def test_an_upgrade_is_ignored_and_the_body_read_all_the_same(server: Served, up
     assert b'"path": "/token"' in second
 
 
+def test_a_crowd_of_upgrades_is_refused_for_what_it_is() -> None:
+    upgrade = HEAD + b"Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+    with served(Echo()) as server:
+        reply = talk(server.port, upgrade * 300)
+        until(lambda: len(server.logged()) > 1)
+        events = [line["event"] for line in server.logged()]
+
+    assert b"Too many requests were sent ahead of their answers." in reply
+    assert events == ["listening", "refused"]
+
+
 def test_text_that_is_not_http_is_refused(server: Served) -> None:
     assert refused(talk(server.port, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"))
     assert refused(talk(server.port, b"hello\r\n\r\n"))

@@ -182,6 +182,20 @@ def test_FT36_a_process_out_of_files_goes_on_and_recovers(*, known: bool) -> Non
         assert ended(process)[0] == 0
 
 
+def test_E6_slow_heads_lock_nobody_out_of_a_process_with_few_files() -> None:
+    def few() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 128))
+
+    with a_process(before=few) as (process, port), contextlib.ExitStack() as crowd:
+        assert resource.prlimit(process.pid, resource.RLIMIT_NOFILE) == (128, 128)
+        for _ in range(20):
+            for _ in range(15):
+                crowd.enter_context(connect(port)).sendall(b"G")
+            began = time.monotonic()
+            assert status(talk(port, CLOSE)) == 200
+            assert time.monotonic() - began < PATIENCE / 5
+
+
 def test_FT39_a_log_that_nobody_reads_blocks_nobody() -> None:
     reader, writer = os.pipe()
     with a_process(stderr=writer) as (process, port):
@@ -309,8 +323,27 @@ def test_a_base_url_has_brackets_where_they_belong() -> None:
 
 
 def test_connections_leave_room_for_other_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resource, "getrlimit", lambda _: (1_024, 4_096))
-    assert allowed_connections(Limits()) == 924
+    raised = []
+    monkeypatch.setattr(resource, "setrlimit", lambda _, limits: raised.append(limits))
 
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1_024, 4_096))
+    assert allowed_connections(Limits()) == 3_996
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1_024, resource.RLIM_INFINITY))
+    assert allowed_connections(Limits()) == 4_000
+    assert raised == [(4_096, 4_096), (6_148, resource.RLIM_INFINITY)]
+
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1_024, 1_024))
+    assert allowed_connections(Limits()) == 924
     monkeypatch.setattr(resource, "getrlimit", lambda _: (resource.RLIM_INFINITY, 4_096))
     assert allowed_connections(Limits(connections=7)) == 7
+    assert len(raised) == 2
+
+
+def test_a_limit_on_files_that_cannot_be_raised_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise ValueError("not that many")
+
+    monkeypatch.setattr(resource, "setrlimit", refuse)
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1_024, resource.RLIM_INFINITY))
+
+    assert allowed_connections(Limits()) == 924
