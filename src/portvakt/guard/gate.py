@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from portvakt.jose.keys import PublicKey
 
 _WELL_KNOWN = "/.well-known/oauth-protected-resource"
+_log = logging.getLogger("portvakt.guard")
 _NO_SCOPES: frozenset[str] = frozenset()
 
 
@@ -40,6 +42,9 @@ def _system_clock() -> Instant:
 
 class Guard:
     """Lets in whoever shows an access token of `issuer` that is meant for `audience`.
+
+    Callers are told that their token is not good; why is logged, by the logger `portvakt.guard` at INFO, and never
+    the token itself.
 
     Args:
         issuer: the authorization server, as its tokens spell it in `iss`: https (plain http on loopback only), no
@@ -210,6 +215,7 @@ class Guard:
     def _denied(
         self, refused: Refused, needed: frozenset[str] = _NO_SCOPES, retry_after: Seconds | None = None
     ) -> Denied:
+        _log.info("refused: %s", refused.reason or refused.description)
         reply = say(refused, self._kind, resource_metadata=self._metadata_url, needed=needed, retry_after=retry_after)
         return Denied(refused, reply)
 

@@ -89,7 +89,7 @@ def scopes(claims: Mapping[str, object]) -> frozenset[str]:
 def from_the_issuer(claims: Mapping[str, object], rules: Rules, _: Instant) -> None:
     """RFC 9068 §4: iss must exactly match the issuer identifier."""
     if text(claims, "iss") != rules.issuer:
-        raise Unfit("iss is another issuer")
+        raise Unfit(f"iss is another issuer than {rules.issuer}")
 
 
 def for_this_audience(claims: Mapping[str, object], rules: Rules, _: Instant) -> None:
@@ -99,7 +99,7 @@ def for_this_audience(claims: Mapping[str, object], rules: Rules, _: Instant) ->
     if not isinstance(several, list) or not all(isinstance(item, str) for item in several):
         raise Unfit("aud is missing or no text")
     if rules.audience not in several:
-        raise Unfit("aud does not name this API")
+        raise Unfit(f"aud does not name this API, {rules.audience}")
 
 
 def not_another_jwt(claims: Mapping[str, object], rules: Rules, _: Instant) -> None:
