@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import pytest
 
-from programs import PORTVAKT, curl_json, environment, portvakt, running, shell
+from programs import PATIENCE, PORTVAKT, curl_json, environment, portvakt, running, shell
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -275,8 +275,10 @@ def test_what_a_reader_gets_to_see_works_as_it_is_pasted(tmp_path: Path) -> None
     """The lines come through a pipe at once, and the first command to try gives a token."""
     process = subprocess.Popen(
         [*PORTVAKT, "sandbox", "breeze", "standard", "--port", "0"],
-        cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, text=True,
+        cwd=tmp_path, env=environment(PYTHONUNBUFFERED=""), stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
+    overdue = threading.Timer(PATIENCE, process.kill)
+    overdue.start()
     with process:
         try:
             assert process.stdout is not None
@@ -284,6 +286,7 @@ def test_what_a_reader_gets_to_see_works_as_it_is_pasted(tmp_path: Path) -> None
             status, body = curl_json(next(line for line in lines if line.startswith("  curl ")).strip())
             clock = shell(f"{shlex.join(PORTVAKT)} {lines[-1].strip().removeprefix('portvakt ')}")
         finally:
+            overdue.cancel()
             process.terminate()
 
     assert lines[0].startswith("The sandbox answers at http://127.0.0.1:")
