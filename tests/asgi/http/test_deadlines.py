@@ -268,10 +268,8 @@ def test_E6_bodies_that_become_whole_are_counted_no_more() -> None:
     body = b"x" * 2_000
     with served(Echo(), dataclasses.replace(LENIENT, held_bytes=5_000)) as server, connect(server.port) as peer:
         for _ in range(10):
-            peer.sendall(POST + b"Content-Length: 2000\r\n\r\n")
-            time.sleep(0.005)
-            peer.sendall(body[:1_000])
-            time.sleep(0.005)
+            peer.sendall(POST + b"Content-Length: 2000\r\n\r\n" + body[:1_000])
+            time.sleep(APART)
             peer.sendall(body[1_000:])
             assert status(read_reply(peer)) == 200
 
