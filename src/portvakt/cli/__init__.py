@@ -26,6 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left goes nowhere
         return Exit.REFUSED
     except Exception as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            print(str(error.format_message()).rstrip(), file=sys.stderr)  # type: ignore[attr-defined]  # typer's own
+            return Exit.USAGE
         stopped = _explain(error)
         if stopped is None:
             raise  # a fault of ours: its traceback is what helps

@@ -31,7 +31,7 @@ _TEMPLATE = """\
 # Arguments come first, then variables (PORTVAKT_PORT, …), then files that variables name (PORTVAKT_SECRET_FILE, …),
 # then this file. Paths are relative to its folder.
 
-# Where the installation is reached. With https it stands behind a proxy, whose address then belongs into
+# Where the installation is reached. With https it stands behind a proxy, whose address then belongs in
 # trusted_proxies.
 # url = "https://id.example.com"
 # host = "127.0.0.1"
@@ -45,7 +45,8 @@ _TEMPLATE = """\
 {secret}
 
 # One table for each issuer. It exists from the next start or command on.
-# providers: breeze, luca, prisjakt, standard
+# providers: breeze, prisjakt, standard (luca is known, its log-in not built yet). The installation has one issuer
+# more of its own, portvakt, whose users are its operators.
 
 [issuers.breeze]
 provider = "breeze"

@@ -40,8 +40,8 @@ def complain(text: str) -> None:
 
 
 def say(text: str = "") -> None:
-    """Write a line on standard output."""
-    print(text)
+    """Write a line on standard output, at once: a reader may wait for it."""
+    print(text, flush=True)
 
 
 def say_json(value: object) -> None:

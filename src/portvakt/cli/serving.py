@@ -7,7 +7,7 @@ import typer
 
 from portvakt.cli.administering import explaining, require_schema, upgrade_database
 from portvakt.cli.options import Config, Data, Json, config_path, load_settings
-from portvakt.cli.outcome import Exit, complain, say, say_json
+from portvakt.cli.outcome import Exit, complain, say, say_json, say_table
 
 if TYPE_CHECKING:
     from portvakt.server.settings import Settings
@@ -64,7 +64,12 @@ def check_config(*, config: Config = None, data: Data = None, as_json: Json = Fa
         say_json({"ok": True, "problems": [], "remarks": list(remarks(settings)), "issuers": issuers_of(settings)})
         return
     _remark(settings)
-    say(f"{config_path(config, data)} is right: {len(settings.issuers)} issuers, database {settings.shown_database}")
+    say(f"{config_path(config, data)} is right. Database: {settings.shown_database}")
+    rows = [
+        (name, shown["provider"], shown["token_endpoint"], shown["audience"])
+        for name, shown in issuers_of(settings).items()
+    ]
+    say_table(("ISSUER", "PROVIDER", "TOKEN ENDPOINT", "AUDIENCE OF ITS TOKENS"), rows)
 
 
 @database.command("upgrade")
@@ -86,6 +91,7 @@ def issuers_of(settings: "Settings") -> dict[str, dict[str, str]]:
             "base_url": issuer.url,
             "token_endpoint": issuer.url + issuer.provider.token_paths[0],
             "api_url": issuer.api_url,
+            "audience": issuer.audience,
         }
         for issuer in settings.issuers
     }

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
+from portvakt.protocol.answer.token import GRANTS
 from portvakt.server import settings_values as values
 from portvakt.server.settings_issuers import own_issuer, read_issuers
 from portvakt.server.settings_sources import (
@@ -41,6 +42,7 @@ SETTINGS = ("database", "host", "log_level", "port", "secret", "trusted_proxies"
 """What each of the places may hold; `issuers` stand in portvakt.toml only."""
 
 NOBODY: tuple[Network, ...] = ()
+HTTP_PORT = 80  # which a URL leaves out
 DEFAULT_DATABASE = "sqlite:///portvakt.db"
 
 
@@ -98,12 +100,18 @@ def load(arguments: Mapping[str, object], environ: Mapping[str, str], config: Pa
 
 def remarks(settings: Settings) -> tuple[str, ...]:
     """What is allowed and yet likely a mistake, one line each, for `check-config` and the start."""
-    return tuple(
+    said = [
         f"issuers.{issuer.name} is at {issuer.url}, but the server listens on port {settings.port}: "
         "only a proxy in front can make that right"
         for issuer in settings.issuers
-        if issuer.url.startswith("http://") and (urlsplit(issuer.url).port or 80) != settings.port
-    )
+        if issuer.url.startswith("http://") and (urlsplit(issuer.url).port or HTTP_PORT) != settings.port
+    ]
+    said += [
+        f"issuers.{issuer.name}: no grant of {issuer.provider.title} is built yet, so it gives out no tokens"
+        for issuer in settings.issuers
+        if not set(issuer.provider.grants) & set(GRANTS)
+    ]
+    return tuple(said if settings.issuers else ["there is no [issuers.NAME], so nothing is served"])
 
 
 def _unknown_keys(document: Document | None) -> Iterator[Problem]:
@@ -154,7 +162,7 @@ class _Reader:
 
     def _url(self, host: str, port: int) -> str:
         """Return the installation's URL: as set, else where the server listens if that is loopback."""
-        default = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        default = f"http://{f'[{host}]' if ':' in host else host}" + (f":{port}" if port != HTTP_PORT else "")
         url = self._read("url", values.installation_url, None)
         if url is None and not any(problem.text.startswith("url: ") for problem in self.problems):
             if check_issuer_url(default) is not None:

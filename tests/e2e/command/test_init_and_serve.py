@@ -316,19 +316,32 @@ def test_another_port_moves_the_listener_and_says_that_issuers_stay(installed: S
     assert f"but the server listens on port {port}" in (installed.folder / "serve.log").read_text()
 
 
+def url_of(installed: Shell, issuer: str) -> str:
+    url: str = installed.json("check-config")["issuers"][issuer]["base_url"]
+    return url
+
+
 def test_people_are_told_in_words(installed: Shell) -> None:
     client_id = installed.json("client", "create", "--issuer", "standard", "--name", "x", "--scope", "r")["client_id"]
 
-    assert installed.run("check-config").stdout == (
-        f"portvakt.toml is right: 2 issuers, database sqlite:///{installed.folder}/portvakt.db\n"
-    )
+    right, heads, breeze, standard = installed.run("check-config").stdout.splitlines()
+    assert right == f"portvakt.toml is right. Database: sqlite:///{installed.folder}/portvakt.db"
+    assert heads.split("  ")[0] == "ISSUER"
+    assert breeze.split()[1:] == [
+        "breeze",
+        *[f"{url_of(installed, 'breeze')}/{end}" for end in ("oauth/token", "graphql")],
+    ]
+    assert standard.split()[1:] == [
+        "standard",
+        *[f"{url_of(installed, 'standard')}/{end}" for end in ("token", "api")],
+    ]
     assert installed.run("db", "upgrade").stdout == f"sqlite:///{installed.folder}/portvakt.db is of this version.\n"
     shown = installed.run("client", "disable", "--issuer", "standard", client_id).stdout
     assert "enabled        no" in shown
     assert "live, ends 20" in shown
     assert "not used yet" in shown
-    (heads, row) = installed.run("client", "list", "--issuer", "standard").stdout.splitlines()
-    assert heads.split() == ["CLIENT", "ID", "NAME", "OWNER", "ENABLED", "SECRETS"]
+    (columns, row) = installed.run("client", "list", "--issuer", "standard").stdout.splitlines()
+    assert columns.split() == ["CLIENT", "ID", "NAME", "OWNER", "ENABLED", "SECRETS"]
     assert row.split() == [client_id, "x", "operator@localhost", "no", "1", "of", "1", "usable"]
 
 
@@ -346,3 +359,11 @@ def test_a_reader_who_goes_away_is_no_fault(installed: Shell) -> None:
     )
 
     assert (piped.returncode, piped.stderr) == (1, "")
+
+
+@pytest.mark.parametrize("command", [(), ("client",), ("keys",), ("db",)])
+def test_a_command_that_is_not_whole_shows_its_help(shell: Shell, command: tuple[str, ...]) -> None:
+    done = shell.run(*command, code=2)
+
+    assert done.stderr.startswith("Usage: portvakt")
+    assert "Commands:" in done.stderr.splitlines()

@@ -168,3 +168,15 @@ def test_what_is_allowed_and_likely_a_mistake_is_remarked(tmp_path: Path) -> Non
     assert remarks(loaded(tmp_path, text)) == ()
     (remark,) = remarks(loaded(tmp_path, text, port="9000"))
     assert remark.startswith("issuers.acme is at http://127.0.0.1:8040/acme, but the server listens on port 9000")
+
+
+def test_an_issuer_that_gives_out_nothing_and_a_server_without_issuers_are_remarked(tmp_path: Path) -> None:
+    (nothing,) = remarks(loaded(tmp_path, ""))
+    (luca,) = remarks(loaded(tmp_path, '[issuers.luca]\nprovider = "luca"\n'))
+
+    assert "nothing is served" in nothing
+    assert "no grant of Luca Regnskap is built yet" in luca
+
+
+def test_port_80_needs_no_url(tmp_path: Path) -> None:
+    assert loaded(tmp_path, "", port="80").url == "http://127.0.0.1"
