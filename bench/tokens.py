@@ -10,7 +10,7 @@ import tempfile
 import urllib.request
 from pathlib import Path
 
-from measure import LIMIT_SECONDS, Target, compare, http, load, machine, megabytes, server, table
+from measure import HERE, LIMIT_SECONDS, Target, compare, http, load, machine, megabytes, server, table
 
 PORTVAKT = (sys.executable, "-m", "portvakt.cli")
 PORT = 8139
@@ -31,7 +31,13 @@ def bench(*, rounds: int, seconds: float) -> None:
         for _ in range(STARTS):
             with server(*PORTVAKT, "serve", "--json", cwd=folder) as (_, _, seconds_to_ready):
                 starts.append(seconds_to_ready)
-        with server(*PORTVAKT, "serve", "--json", cwd=folder) as (_, process, _):
+        bare = Target("bare", PORT + 1, http("POST", "/", {"Host": f"127.0.0.1:{PORT + 1}"}, "x" * 120))
+        bare_server = (sys.executable, str(HERE / "bare.py"), str(PORT + 1))
+        with (
+            server(*PORTVAKT, "serve", "--json", cwd=folder) as (_, process, _),
+            server(*bare_server, cwd=folder),
+        ):
+            targets.append(bare)
             for target in targets:
                 load(target, seconds=2.0)
             first = megabytes(process)
@@ -45,6 +51,7 @@ def bench(*, rounds: int, seconds: float) -> None:
             [
                 ("token endpoint, RS256, SQLite, quota of 10⁹", "0.80 of the limit", _ratio(rs256)),
                 ("token endpoint, ES256, the same", "2.4 of the limit", _ratio(es256)),
+                ("for comparison: one RS256 signature for each request and nothing else", "-", _ratio(found["bare"])),
                 ("memory of the serving process, warm → at the end", "≤ 90 MB, flat", f"{first:.1f} → {last:.1f} MB"),
                 (f"`portvakt serve` ready, median of {STARTS}", "≤ 1.5 s", f"{statistics.median(starts):.2f} s"),
             ]

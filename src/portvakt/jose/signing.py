@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from json.encoder import encode_basestring_ascii as _text
 from typing import TYPE_CHECKING, NoReturn
 
 from portvakt.jose import base64url
@@ -14,6 +15,17 @@ if TYPE_CHECKING:
     from portvakt.jose.keys import KeyPair
 
 _json = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
+
+
+def _object(claims: Mapping[str, object]) -> str:
+    """Return compact JSON. The encoder makes itself anew at each call, so texts and whole numbers go without it."""
+    return "{" + ",".join([f"{_text(name)}:{_value(value)}" for name, value in claims.items()]) + "}"
+
+
+def _value(value: object) -> str:
+    if isinstance(value, str):
+        return _text(value)
+    return str(value) if type(value) is int else _json(value)
 
 
 class Signer:
@@ -40,7 +52,7 @@ class Signer:
             TypeError: a claim that JSON does not know.
             ValueError: a claim that is NaN or infinite.
         """
-        message = self._prefix + base64url.encode(_json(claims).encode())
+        message = self._prefix + base64url.encode(_object(claims).encode())
         return (message + b"." + base64url.encode(self._sign(self._key, message))).decode()
 
     def __repr__(self) -> str:

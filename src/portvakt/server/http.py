@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 BACKLOG = 2_048
+YOUNG_OBJECTS = 20_000
+"""After so many new objects the collector looks at them; nearly all are gone by then, so it looks at less in all."""
+
 RESERVED_FILES = 100
 """File descriptors that are kept for databases, key files and the log."""
 
@@ -247,6 +250,7 @@ def settle() -> None:
     gc.unfreeze()
     gc.collect()
     gc.freeze()
+    gc.set_threshold(YOUNG_OBJECTS)
 
 
 async def _unless_stopped(starting: Awaitable[None], stop: asyncio.Event) -> bool:
