@@ -218,19 +218,21 @@ async def test_FT5_a_restart_between_two_requests_is_not_noticed(
 
 
 @pytest.mark.services
-async def test_a_server_that_hangs_is_said_within_the_patience(postgres_url: str, program: PostgresProgram) -> None:
+async def test_FT5_a_server_that_hangs_is_said_to_a_reader_within_a_second(
+    postgres_url: str, program: PostgresProgram
+) -> None:
     store = await open_store(postgres_url)
     watch = store.watch()
     await store.apply(a_client_with_a_secret())
 
     program.signal_all(signal.SIGSTOP)
     try:
-        said = await refusal(store.client_facts(ACME, CLIENT), within=3.3)
+        said = await refusal(store.client_facts(ACME, CLIENT), within=1.5)
         await until(lambda: watch.token() is None, 1.2)
     finally:
         program.signal_all(signal.SIGCONT)
 
-    assert said == "cannot read a client: no answer in 3 s"
+    assert said == "cannot read a client: no answer in 1 s"
     assert await store.client_facts(ACME, CLIENT) is not None
     await store.close()
 
@@ -279,7 +281,8 @@ async def test_FT9_an_exhausted_pool_is_said_after_a_second_and_readiness_has_it
     said = await refusal(store.client_facts(ACME, CLIENT), within=1.5)
     await ready
 
-    assert said == "cannot read a client: TimeoutError"
+    # The pool's patience and the reader's are one second both: either may say it.
+    assert said in {"cannot read a client: TimeoutError", "cannot read a client: no answer in 1 s"}
     await asyncio.gather(*slow)
     assert await store.client_facts(ACME, CLIENT) is not None
     await store.close()
