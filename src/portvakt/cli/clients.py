@@ -240,7 +240,7 @@ def _say_fields(described: dict[str, Any]) -> None:
 
 def _secret_line(secret: dict[str, str | None]) -> str:
     ends = f"ends {secret['expires']}" if secret["expires"] else "has no end"
-    used = f"last used {secret['last_used']}" if secret["last_used"] else "not used yet"
+    used = f"last used {secret['last_used']}" if secret["last_used"] else "not used yet (written once a minute)"
     return f"{secret['prefix']}…{secret['last4']}  {secret['state']}, {ends}, {used}  ({secret['id']})"
 
 
