@@ -33,7 +33,7 @@ class Asker(asyncio.Protocol):
 
     def ask(self) -> None:
         """Send the request."""
-        assert self.transport is not None  # noqa: S101
+        assert self.transport is not None
         self.asked_at = time.perf_counter()
         self.transport.write(self.load.request)
 
@@ -52,7 +52,7 @@ class Asker(asyncio.Protocol):
         if time.perf_counter() < self.load.until:
             self.ask()
         else:
-            assert self.transport is not None  # noqa: S101
+            assert self.transport is not None
             self.transport.close()
 
     def connection_lost(self, _error: Exception | None) -> None:

@@ -106,7 +106,7 @@ def server(*command: str, cwd: Path) -> Iterator[tuple[dict[str, Any], subproces
             text=True,
         )
     try:
-        assert process.stdout is not None  # noqa: S101
+        assert process.stdout is not None
         line = process.stdout.readline()
         if not line:
             raise SystemExit((cwd / "server.log").read_text()[-2000:])
@@ -114,7 +114,7 @@ def server(*command: str, cwd: Path) -> Iterator[tuple[dict[str, Any], subproces
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(30)
-        assert process.stdout is not None  # noqa: S101
+        assert process.stdout is not None
         process.stdout.close()
 
 

@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    from portvakt.cli.program import assemble  # noqa: PLC0415  so that a library user of `main` pays when it runs
+    from portvakt.cli.program import assemble  # so that a library user of `main` pays when it runs
 
     code = assemble()(args=arguments, prog_name="portvakt", standalone_mode=False)
     return code if isinstance(code, int) else Exit.OK
@@ -46,7 +46,7 @@ def _run(arguments: list[str]) -> int:
 
 def _explain(error: Exception) -> Stop | None:
     """Turn an error that a command may end with into its line and its code; None for one that it may not."""
-    import typer  # noqa: PLC0415  is loaded by now
+    import typer  # is loaded by now
 
     if isinstance(error, Stop):
         return error
@@ -56,7 +56,7 @@ def _explain(error: Exception) -> Stop | None:
         return _explain_usage(error)
     if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("portvakt"):
         return Stop(Exit.REFUSED, "this command needs more of portvakt; run: pip install 'portvakt[server]'")
-    from portvakt.server.settings import SettingsRefused  # noqa: PLC0415  only needed once something is wrong
+    from portvakt.server.settings import SettingsRefused  # only needed once something is wrong
 
     return Stop(Exit.SETTINGS, str(error)) if isinstance(error, SettingsRefused) else None
 

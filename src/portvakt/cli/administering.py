@@ -21,9 +21,9 @@ NOT_FOUND = 404  # RFC 9110 §15.5.5
 
 def administer(installation: Installation, ask: Callable[[Administration], Awaitable[AnswerT]]) -> AnswerT:
     """Return what `ask` returns, given the installation's administration. Raises: Stop."""
-    import asyncio  # noqa: PLC0415  --help needs neither loop nor database
+    import asyncio  # --help needs neither loop nor database
 
-    from portvakt.server.administration import Administration  # noqa: PLC0415
+    from portvakt.server.administration import Administration
 
     async def opened() -> AnswerT:
         async with Administration.open(installation.settings, clock=installation.clock) as administration:
@@ -36,7 +36,7 @@ def administer(installation: Installation, ask: Callable[[Administration], Await
 
 def require_schema(settings: Settings) -> None:
     """Stop where the database lacks what this version needs. Raises: Stop, StoreUnavailable."""
-    from portvakt.store import current  # noqa: PLC0415
+    from portvakt.store import current
 
     with _naming_the_database():
         there = current(settings.database)
@@ -46,7 +46,7 @@ def require_schema(settings: Settings) -> None:
 
 def upgrade_database(settings: Settings) -> None:
     """Bring the database to this version. Raises: Stop."""
-    from portvakt.store import upgrade  # noqa: PLC0415
+    from portvakt.store import upgrade
 
     with explaining(), _naming_the_database():
         upgrade(settings.database)
@@ -64,11 +64,11 @@ def _naming_the_database() -> Iterator[None]:
 @contextlib.contextmanager
 def explaining() -> Iterator[None]:
     """Turn what the server's rooms raise into Stop, which says what is wrong and what to do."""
-    from portvakt.jose.sealing import UnsealFailed  # noqa: PLC0415
-    from portvakt.server.act import Contended  # noqa: PLC0415
-    from portvakt.server.administration import Refusal  # noqa: PLC0415
-    from portvakt.server.http import CannotListen  # noqa: PLC0415
-    from portvakt.store import StoreUnavailable  # noqa: PLC0415
+    from portvakt.jose.sealing import UnsealFailed
+    from portvakt.server.act import Contended
+    from portvakt.server.administration import Refusal
+    from portvakt.server.http import CannotListen
+    from portvakt.store import StoreUnavailable
 
     try:
         yield

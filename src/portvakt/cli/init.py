@@ -125,7 +125,7 @@ def _ask(path: Path, database: str | None, email: str | None) -> Plan:
 
 def _make(plan: Plan) -> "tuple[Settings, User]":
     """Make everything. Raises: Stop, SettingsRefused, OSError."""
-    from portvakt.server.settings import load  # noqa: PLC0415  --help needs none of it
+    from portvakt.server.settings import load  # --help needs none of it
 
     draft = write_whole(plan.config, _text(plan))
     try:
@@ -188,9 +188,9 @@ def _quoted(text: str) -> str:
 
 
 def _first_operator(settings: "Settings", email: str) -> "User":
-    from portvakt.jose.sealing import derive, place, unseal  # noqa: PLC0415
-    from portvakt.server.application import KEYS  # noqa: PLC0415
-    from portvakt.server.clock import system_clock  # noqa: PLC0415
+    from portvakt.jose.sealing import derive, place, unseal
+    from portvakt.server.application import KEYS
+    from portvakt.server.clock import system_clock
 
     async def ask(administration: "Administration") -> "User":
         for key in await administration.keys(settings.own):  # a database of another installation has another secret

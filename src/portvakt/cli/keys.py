@@ -41,7 +41,7 @@ def rotate(*, issuer: IssuerName = None, config: Config = None, data: Data = Non
 
 def describe(keys: "tuple[SigningKey, ...]", now: "Instant") -> list[dict[str, str | None]]:
     """Return the keys as they are written in JSON. State: next (it will sign), signing, retired."""
-    from portvakt.protocol.govern.keys import signing_key  # noqa: PLC0415  --help needs no cryptography
+    from portvakt.protocol.govern.keys import signing_key  # --help needs no cryptography
 
     signing = signing_key(keys, now)
     return [

@@ -43,7 +43,7 @@ def installation(config: str | None, data: str | None, issuer: str | None) -> In
 
 def _clock(data: str | None) -> "Clock":
     """Return the system's clock, or as a sandbox has turned it: to its secrets no other time counts."""
-    from portvakt.server.clock import TurnableClock  # noqa: PLC0415  --help needs none of the server
+    from portvakt.server.clock import TurnableClock  # --help needs none of the server
 
     clock = TurnableClock()
     if data is not None and (Path(data) / STATE).exists():
@@ -74,7 +74,7 @@ def config_path(config: str | None, data: str | None = None) -> Path:
 
 def load_settings(config: str | None, data: str | None = None, **arguments: object) -> "Settings":
     """Load the settings. Raises: Stop, SettingsRefused."""
-    from portvakt.server.settings import load  # noqa: PLC0415  --help needs none of it
+    from portvakt.server.settings import load  # --help needs none of it
 
     return load(arguments, os.environ, config_path(config, data))
 

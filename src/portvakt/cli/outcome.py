@@ -34,7 +34,7 @@ class Stop(Exception):
 
 def complain(text: str) -> None:
     """Write a line on standard error, without what looks like a secret that was typed in the wrong place."""
-    from portvakt.server.redaction import conceal  # noqa: PLC0415  only where something is wrong
+    from portvakt.server.redaction import conceal  # only where something is wrong
 
     print(f"portvakt: {conceal(text)}", file=sys.stderr)
 
@@ -52,9 +52,9 @@ def say_json(value: object) -> None:
 def say_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Write a table: drawn on a terminal, else aligned text that `awk` and `grep` can take."""
     if sys.stdout.isatty():
-        from rich.console import Console  # noqa: PLC0415  not for --help, nor in a pipe
-        from rich.table import Table  # noqa: PLC0415
-        from rich.text import Text  # noqa: PLC0415
+        from rich.console import Console  # not for --help, nor in a pipe
+        from rich.table import Table
+        from rich.text import Text
 
         table = Table(*heads, box=None, header_style="bold", pad_edge=False)
         for row in rows:

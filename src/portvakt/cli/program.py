@@ -33,7 +33,7 @@ def assemble() -> typer.Typer:
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version  # noqa: PLC0415  slow to load
+        from importlib.metadata import version  # slow to load
 
         print(f"portvakt {version('portvakt')}")
         raise typer.Exit

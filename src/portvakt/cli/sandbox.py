@@ -35,11 +35,11 @@ def sandbox(
 ) -> None:
     """Play the named providers on this machine, with seeded credentials and a clock that can be turned."""
     try:
-        from portvakt.sandbox import run as sandboxes  # noqa: PLC0415  the base installation has no server
+        from portvakt.sandbox import run as sandboxes  # the base installation has no server
     except ModuleNotFoundError as error:
         raise Stop(Exit.REFUSED, f"{error.name} is missing: pip install 'portvakt[sandbox]'") from error
-    from portvakt.server.http import CannotListen  # noqa: PLC0415
-    from portvakt.server.private_files import NotOurs  # noqa: PLC0415
+    from portvakt.server.http import CannotListen
+    from portvakt.server.private_files import NotOurs
 
     def announce(told: dict[str, object]) -> None:
         if as_json:
@@ -96,9 +96,9 @@ def _wish(turn: str) -> dict[str, object] | None:
 
 
 def _ask(url: str, wish: dict[str, object] | None) -> dict[str, int]:
-    import http.client  # noqa: PLC0415  only to turn a clock
-    import urllib.error  # noqa: PLC0415
-    import urllib.request  # noqa: PLC0415
+    import http.client  # only to turn a clock
+    import urllib.error
+    import urllib.request
 
     _require_url(url)
     body = None if wish is None else json.dumps(wish).encode()

@@ -27,7 +27,7 @@ def serve(
     SIGTERM drains and stops. SIGHUP reads the settings again; wrong ones are told in the log and change nothing.
     """
     settings = load_settings(config, host=host, port=port)
-    from portvakt.server.serving import run  # noqa: PLC0415  wrong settings are told before anything is loaded
+    from portvakt.server.serving import run  # wrong settings are told before anything is loaded
 
     _remark(settings)
 
@@ -50,7 +50,7 @@ def serve(
 
 def check_config(*, config: Config = None, data: Data = None, as_json: Json = False) -> None:
     """Say whether the settings are right, and everything that is wrong with them."""
-    from portvakt.server.settings import SettingsRefused, remarks  # noqa: PLC0415
+    from portvakt.server.settings import SettingsRefused, remarks
 
     try:
         settings = load_settings(config, data)
@@ -98,7 +98,7 @@ def issuers_of(settings: "Settings") -> dict[str, dict[str, str]]:
 
 
 def _remark(settings: "Settings") -> None:
-    from portvakt.server.settings import remarks  # noqa: PLC0415
+    from portvakt.server.settings import remarks
 
     for remark in remarks(settings):
         complain(f"note: {remark}")

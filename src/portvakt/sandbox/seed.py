@@ -8,7 +8,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from portvakt.model.change import AddClient, AddSecret, AddUser
+from portvakt.model.change import AddClient, AddSecret
 from portvakt.model.nouns import Client, ClientAuthentication, User
 from portvakt.model.values import ClientId, Instant, Secret, UserId
 from portvakt.protocol.credentials import keep, mint_id, mint_secret
@@ -102,8 +102,3 @@ class Sower:
 
     def _octets(self, label: str, kind: str) -> bytes:
         return self.seed.octets(self.issuer.name, "client", label, kind)
-
-
-def adding(user: User) -> tuple[Change, ...]:
-    """Return the change that makes a user."""
-    return (AddUser(user),)

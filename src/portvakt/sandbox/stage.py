@@ -8,12 +8,12 @@ from urllib.parse import urlsplit
 
 from portvakt.guard import Guard
 from portvakt.jose.keys import read_public_jwk
+from portvakt.model.change import AddUser
 from portvakt.protocol.govern.keys import published_keys
 from portvakt.sandbox.breeze_api import READ_CREDENTIALS, BreezeUser, Tenant, breeze_api
 from portvakt.sandbox.echo_api import echo_api
 from portvakt.sandbox.graphql import Introspection
 from portvakt.sandbox.quota_gate import quota_gate
-from portvakt.sandbox.seed import adding
 from portvakt.server.quota import Windows
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def sow(sower: Sower, base_url: str) -> Played:
     scopes = STANDARD_SCOPES if issuer.provider.name == "standard" else ()
     client = sower.client("main", user, name="My program", scopes=scopes)
     told |= _credentials(client)
-    plots = [adding(user), client.changes]
+    plots = [(AddUser(user),), client.changes]
     if issuer.provider.name == "standard":
         public = sower.client("public", user, name="My app", scopes=scopes, public=True)
         told |= {"public_client_id": public.client_id, "redirect_uris": list(REDIRECT_URIS)}
@@ -84,7 +84,7 @@ def _sow_breeze(sower: Sower, told: dict[str, object]) -> Played:
     expired = sower.client("expired", integration, name="An integration of last year", expired=True)
     limited = sower.client("limited", limited_user, name="An integration with few rights")
     told |= {**_credentials(main), "expired": _credentials(expired), "limited": _credentials(limited)}
-    plots = (adding(integration), adding(limited_user), main.changes, expired.changes, limited.changes)
+    plots = ((AddUser(integration),), (AddUser(limited_user),), main.changes, expired.changes, limited.changes)
     return Played(told, plots)
 
 

@@ -69,7 +69,7 @@ class Memory:
 class Application:
     """Serves `issuers` from `store`. `start` before the first request, `stop` after the last.
 
-    `mounts` are further ASGI applications by URL, each answering that exact path (a sandbox's APIs).
+    `mount` adds ASGI applications by URL, each answering that exact path (a sandbox's APIs).
     """
 
     def __init__(
