@@ -7,6 +7,7 @@ import fcntl
 import importlib.machinery
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -38,17 +39,23 @@ def dev(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     for name, path in {"ROOT": "", "VENV": ".venv", "PYTHON": ".venv/bin/python", "STAMP": ".venv/dev-stamp"}.items():
         monkeypatch.setattr(module, name, tmp_path / path)
     monkeypatch.setattr(module, "LOCK", tmp_path / "requirements.lock")
+    monkeypatch.setattr(module, "PEERS", tmp_path / "peers")
+    module.PEERS.mkdir()
+    for name in ("package.json", "package-lock.json"):
+        (module.PEERS / name).write_text("{}\n")
     monkeypatch.setattr(module, "ran", [], raising=False)
     monkeypatch.setattr(module, "quietly", lambda *command: note(module, command))
     return module
 
 
 def note(dev: ModuleType, command: tuple[Any, ...]) -> str:
-    """Stand in for running a command: note it, and for `python -m venv` make what starts."""
+    """Stand in for running a command: note it, and for `python -m venv` make what starts, for npm its folder."""
     dev.ran.append(" ".join(map(str, command)))
     if command[1:3] == ("-m", "venv"):
         (dev.VENV / "bin").mkdir(parents=True)
         dev.PYTHON.symlink_to(sys.executable)
+    if "ci" in command:
+        (dev.PEERS / "node_modules").mkdir(exist_ok=True)
     return ""
 
 
@@ -138,6 +145,55 @@ class TestSetup:
 
         assert any("--requirement" in command for command in dev.ran)
         assert not any("-m venv" in command for command in dev.ran)
+
+    @pytest.mark.parametrize("changed", ["package.json", "package-lock.json"])
+    def test_changed_peers_are_installed_anew_and_nothing_else_is(self, dev: ModuleType, changed: str) -> None:
+        dev.setup()
+        dev.ran.clear()
+        with (dev.PEERS / changed).open("a") as file:
+            file.write("\n")
+
+        dev.setup()
+
+        (command,) = dev.ran
+        assert re.search(r"^\S+/\.venv/\S+/bin/node \S+/npm-cli\.js ci .*--ignore-scripts", command)
+
+    def test_peers_stay_as_they_are_when_only_packages_changed(self, dev: ModuleType) -> None:
+        dev.setup()
+        dev.LOCK.write_text(dev.LOCK.read_text() + "new==1\n")
+        dev.ran.clear()
+
+        dev.setup()
+
+        assert dev.ran
+        assert not any("npm" in command for command in dev.ran)
+
+    def test_peers_that_were_removed_come_back(self, dev: ModuleType) -> None:
+        dev.setup()
+        shutil.rmtree(dev.PEERS / "node_modules")
+        dev.ran.clear()
+
+        dev.setup()
+
+        assert len(dev.ran) == 1
+
+    def test_npm_that_was_killed_half_way_is_run_again(self, dev: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+        dev.setup()
+        (dev.PEERS / "package-lock.json").write_text('{"other": 1}')
+
+        def killed(*_: Any) -> str:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(dev, "quietly", killed)
+            with pytest.raises(KeyboardInterrupt):
+                dev.setup()
+        (dev.PEERS / "package-lock.json").write_text("{}\n")  # the lock of the folder that npm had begun to empty
+        dev.ran.clear()
+
+        dev.setup()
+
+        assert any("npm-cli.js ci" in command for command in dev.ran)
 
     def test_another_minor_version_of_python_starts_over(self, dev: ModuleType) -> None:
         dev.setup()

@@ -1,10 +1,12 @@
-"""requirements.lock: hashes for all, an address for none, and in step with pyproject.toml."""
+"""The locks: hashes for all, an address for none, and in step with what they were made from."""
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
@@ -13,6 +15,10 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parents[3]
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 ENTRIES = [entry for entry in re.split(r"^(?=\w)", LOCK, flags=re.MULTILINE) if "==" in entry]
+
+PEERS = ROOT / "tests" / "peers"
+NPM_LOCK = json.loads((PEERS / "package-lock.json").read_text(encoding="utf-8"))
+NPM_ENTRIES = {name: entry for name, entry in NPM_LOCK["packages"].items() if name}
 
 
 def wanted() -> list[Requirement]:
@@ -41,3 +47,29 @@ def test_it_satisfies_pyproject(requirement: Requirement) -> None:
 
     assert canonicalize_name(requirement.name) in versions, "run ./dev lock"
     assert requirement.specifier.contains(versions[canonicalize_name(requirement.name)], prereleases=True)
+
+
+def addresses(value: Any) -> list[str]:
+    """Return every text in a JSON value that names a host, but for where a package asks for money."""
+    if isinstance(value, dict):
+        return [found for name, inner in value.items() if name != "funding" for found in addresses(inner)]
+    if isinstance(value, list):
+        return [found for inner in value for found in addresses(inner)]
+    return [value] if isinstance(value, str) and "://" in value else []
+
+
+def test_the_peers_lock_holds_no_address() -> None:
+    assert NPM_LOCK["lockfileVersion"] == 3
+    assert addresses(NPM_LOCK) == []
+    assert "://" not in (PEERS / ".npmrc").read_text(encoding="utf-8")
+
+
+def test_every_peer_has_a_hash() -> None:
+    assert NPM_ENTRIES
+    assert [name for name, entry in NPM_ENTRIES.items() if not entry.get("integrity", "").startswith("sha512-")] == []
+
+
+def test_the_peers_lock_is_of_their_package_json() -> None:
+    asked = json.loads((PEERS / "package.json").read_text(encoding="utf-8"))["dependencies"]
+
+    assert NPM_LOCK["packages"][""]["dependencies"] == asked, "run ./dev lock"
