@@ -21,6 +21,16 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """An HTTP request that is to be sent. Its headers and its body hold secrets, so `repr` shows neither."""
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...] = field(repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TokenRequest:
     """A token request whose form is right: each parameter at most once, none empty, all text without NUL.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 
-from portvakt.model.nouns import Algorithm
+from portvakt.model.nouns import Algorithm, ClientAuthentication
 from portvakt.model.values import Seconds
 
 
@@ -83,6 +83,13 @@ class ApiKind(Enum):
     GRAPHQL = "graphql"  # an `errors` list with `extensions.code`
 
 
+class TokenCheck(Enum):
+    """When an API looks at the token, and so whether a request that it refused for it was carried out in part."""
+
+    UNKNOWN = "unknown"  # only a safe request (RFC 9110 §9.2.1) is repeated
+    BEFORE_EXECUTION = "before execution"
+
+
 @dataclass(frozen=True, slots=True)
 class Quota:
     """At most `limit` requests in a window of `window` seconds that begins with the first of them."""
@@ -105,6 +112,7 @@ class Api:
 
     `path` is where it lives under the API's URL; `audience_path` is what the `aud` of a token adds to it.
     `quota_headers` are the names of limit, remaining and reset (Unix time), sent with every reply.
+    `token_check`: whether a caller may repeat any request once it was refused for its token.
     """
 
     kind: ApiKind = ApiKind.REST
@@ -113,6 +121,7 @@ class Api:
     refused_text: str = "The access token is missing, expired or not valid here."
     quota: Quota | None = None
     quota_headers: tuple[str, str, str] | None = None
+    token_check: TokenCheck = TokenCheck.UNKNOWN
     quota_text: str = "Too many requests. Try again in {seconds} seconds."
 
 
@@ -149,6 +158,7 @@ class Provider:
 
     Paths are under the issuer's URL; the first of several is the one that is documented. Lifetimes are
     seconds. `scopes` None: what each client was registered with; else the only ones that exist.
+    `caller_authentication` is how the document asks callers to prove who they are; the server takes others too.
     `stated_short_by`: seconds by which `expires_in` is less than the token's life.
     """
 
@@ -161,6 +171,7 @@ class Provider:
     token_bodies: frozenset[Body] = frozenset({Body.FORM})  # RFC 6749 §4.4.2
     grants: tuple[str, ...] = ("authorization_code", "refresh_token", "client_credentials")
     scopes: tuple[str, ...] | None = None
+    caller_authentication: ClientAuthentication = ClientAuthentication.BASIC  # RFC 6749 §2.3.1
     client_id_prefix: str = "client_"
     missing_secret: MissingSecret = MissingSecret.INVALID_CLIENT
 
@@ -185,5 +196,6 @@ class Provider:
 
     metadata: Metadata = Metadata.DOCUMENTED
     plain_http: PlainHttp = PlainHttp.LOOPBACK
-    api_path: str = "/api"  # from the issuer's URL to the API's, where they share a host
+    auth_path: str = ""  # from a base URL, where one holds issuer and API, to the issuer's
+    api_path: str = "/api"  # and to the API's
     api: Api = Api()

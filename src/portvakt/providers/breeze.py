@@ -1,6 +1,6 @@
 """Breeze: client credentials by JSON, GraphQL behind them."""
 
-from portvakt.model.nouns import Algorithm
+from portvakt.model.nouns import Algorithm, ClientAuthentication
 from portvakt.model.provider import (
     Api,
     ApiKind,
@@ -14,6 +14,7 @@ from portvakt.model.provider import (
     RateLimited,
     Refresh,
     Source,
+    TokenCheck,
     TokenHeader,
 )
 from portvakt.model.values import Seconds
@@ -29,6 +30,7 @@ BREEZE = Provider(
     token_bodies=frozenset({Body.JSON, Body.FORM}),
     grants=("client_credentials",),
     scopes=(),
+    caller_authentication=ClientAuthentication.POST,
     client_id_prefix="oauth_",
     missing_secret=MissingSecret.INVALID_REQUEST,
     reply_members=("access_token", "token_type", "expires_in"),
@@ -56,6 +58,7 @@ BREEZE = Provider(
         refused_text="Token validation failed",
         quota=Quota(3600, Seconds(3600)),
         quota_headers=("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"),
+        token_check=TokenCheck.BEFORE_EXECUTION,
         quota_text="Too many requests from this IP, please try again later",
     ),
     evidence=(
@@ -68,6 +71,9 @@ BREEZE = Provider(
         ),
         Evidence(field="grants", source=Source.SEED, says="Only client_credentials is supported"),
         Evidence(field="scopes", source=Source.OURS, says="no scope is documented, so none exists"),
+        Evidence(
+            field="caller_authentication", source=Source.SEED, says="client_id and client_secret in the JSON body"
+        ),
         Evidence(field="client_id_prefix", source=Source.SEED, says='"client_id": "oauth_abc123"'),
         Evidence(
             field="missing_secret",
@@ -97,7 +103,10 @@ BREEZE = Provider(
         Evidence(
             field="api",
             source=Source.SEED,
-            says="POST /graphql; Token validation failed, UNAUTHENTICATED; limits and headers: the public page",
+            says=(
+                "POST /graphql; Token validation failed, UNAUTHENTICATED: request a new token and retry the request; "
+                "limits and headers: the public page"
+            ),
         ),
     ),
 )

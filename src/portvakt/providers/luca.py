@@ -1,5 +1,6 @@
 """Luca Regnskap: authorization code for one company, a refresh token that neither changes nor ends."""
 
+from portvakt.model.nouns import ClientAuthentication
 from portvakt.model.provider import (
     Api,
     ApiKind,
@@ -10,6 +11,7 @@ from portvakt.model.provider import (
     Provider,
     Refresh,
     Source,
+    TokenCheck,
 )
 from portvakt.model.values import Seconds
 
@@ -26,6 +28,7 @@ LUCA = Provider(
     token_paths=("/api/v2/oauth2/token", "/api/v1/oauth2/token"),
     grants=("authorization_code", "refresh_token"),
     scopes=("accounting",),
+    caller_authentication=ClientAuthentication.POST,
     reply_members=("access_token", "refresh_token", "token_type", "expires_in"),
     token_type="bearer",
     lifetime=Seconds(3600),
@@ -36,7 +39,7 @@ LUCA = Provider(
     refresh=Refresh.STATIC,
     metadata=Metadata.PUBLISHED,
     api_path="/api/v1",
-    api=Api(kind=ApiKind.GRAPHQL, path="/graphql", audience_path="/graphql"),
+    api=Api(kind=ApiKind.GRAPHQL, path="/graphql", audience_path="/graphql", token_check=TokenCheck.BEFORE_EXECUTION),
     evidence=(
         Evidence(field="environments", source=Source.PUBLIC, says="https://go.lucaregnskap.no"),
         Evidence(
@@ -64,6 +67,7 @@ LUCA = Provider(
         Evidence(field="refresh", source=Source.SEED, says="By default the refresh token does not expire"),
         Evidence(field="metadata", source=Source.OURS, says="the documented service publishes none"),
         Evidence(field="api_path", source=Source.SEED, says="POST to /api/v1/graphql"),
+        Evidence(field="caller_authentication", source=Source.SEED, says="-d client_id, -d client_secret"),
         Evidence(field="api", source=Source.SEED, says="{ saleInvoices { nodes { id } } }: GraphQL"),
     ),
 )

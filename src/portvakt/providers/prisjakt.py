@@ -1,6 +1,17 @@
 """Prisjakt: client credentials by form, tokens of a day, the API on a host of its own."""
 
-from portvakt.model.provider import EmptyScope, Environment, Evidence, Metadata, Provider, Refresh, Source
+from portvakt.model.nouns import ClientAuthentication
+from portvakt.model.provider import (
+    Api,
+    EmptyScope,
+    Environment,
+    Evidence,
+    Metadata,
+    Provider,
+    Refresh,
+    Source,
+    TokenCheck,
+)
 from portvakt.model.values import Seconds
 
 PRISJAKT = Provider(
@@ -10,6 +21,7 @@ PRISJAKT = Provider(
     token_paths=("/oauth2/token",),
     grants=("client_credentials",),
     scopes=(),
+    caller_authentication=ClientAuthentication.POST,
     reply_members=("access_token", "expires_in", "scope", "token_type"),
     token_type="bearer",
     lifetime=Seconds(86400),
@@ -18,6 +30,8 @@ PRISJAKT = Provider(
     authorize_path=None,
     refresh=Refresh.NONE,
     metadata=Metadata.PUBLISHED,
+    auth_path="/auth",
+    api=Api(token_check=TokenCheck.BEFORE_EXECUTION),
     evidence=(
         Evidence(field="environments", source=Source.SEED, says="https://auth.pj.nu/oauth2/token, https://api.pj.nu"),
         Evidence(field="token_paths", source=Source.SEED, says="POST https://auth.pj.nu/oauth2/token"),
@@ -33,5 +47,12 @@ PRISJAKT = Provider(
         Evidence(field="authorize_path", source=Source.SEED, says="client credentials only"),
         Evidence(field="refresh", source=Source.SEED, says="handle 401 by requesting a new token and retrying"),
         Evidence(field="metadata", source=Source.OURS, says="none is documented"),
+        Evidence(field="caller_authentication", source=Source.SEED, says="--data client_id, --data client_secret"),
+        Evidence(field="auth_path", source=Source.OURS, says="two hosts, auth.pj.nu and api.pj.nu; a sandbox has one"),
+        Evidence(
+            field="api",
+            source=Source.SEED,
+            says="Handle 401 responses by requesting a new token and retrying the request",
+        ),
     ),
 )
