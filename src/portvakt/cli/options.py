@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 DEFAULT_CONFIG = "portvakt.toml"
 STATE = "sandbox.json"
+CA_FILE = "ca.pem"
 
 Json = Annotated[bool, typer.Option("--json", help="Write the result as JSON.")]
 Config = Annotated[str | None, typer.Option("--config", metavar="FILE", help="The settings; default portvakt.toml.")]

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,10 +12,12 @@ from urllib.parse import urlsplit
 import typer
 
 from portvakt.cli.administering import explaining
-from portvakt.cli.options import Data, Json, sandbox_state
+from portvakt.cli.options import CA_FILE, Json, sandbox_state
 from portvakt.cli.outcome import Exit, Stop, say, say_json
 
 if TYPE_CHECKING:
+    import ssl
+
     from portvakt.model.nouns import Issuer
 
 DEFAULT_URL = "http://127.0.0.1:8040"
@@ -27,10 +30,13 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 def sandbox(
     *,
-    providers: Annotated[list[str] | None, typer.Argument(metavar="[PROVIDER]...", help="Whom to play; all.")] = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0: a free one.")] = 8040,
+    providers: Annotated[
+        list[str] | None, typer.Argument(metavar="PROVIDER", help="Whom to play; default all.", show_default=False)
+    ] = None,
+    port: Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="0: a free one.")] = 8040,
     data: Annotated[str | None, typer.Option(metavar="DIR", help="Keep everything there; else it goes.")] = None,
     seed: Annotated[str | None, typer.Option(metavar="S", help="The same seed gives the same credentials.")] = None,
+    tls: Annotated[bool, typer.Option("--tls", help="Serve https, by a CA made for the folder: its ca.pem.")] = False,
     as_json: Json = False,
 ) -> None:
     """Play the named providers on this machine, with seeded credentials and a clock that can be turned."""
@@ -38,6 +44,8 @@ def sandbox(
         from portvakt.sandbox import run as sandboxes  # the base installation has no server
     except ModuleNotFoundError as error:
         raise Stop(Exit.REFUSED, f"{error.name} is missing: pip install 'portvakt[sandbox]'") from error
+    from portvakt.sandbox.certificates import NoAuthority
+    from portvakt.sandbox.claim import InUse
     from portvakt.server.http import CannotListen
     from portvakt.server.private_files import NotOurs
 
@@ -50,12 +58,13 @@ def sandbox(
 
     folder = None if data is None else Path(data)
     try:
-        with explaining(), sandboxes.prepared(providers or (), port=port, data=folder, seed=seed) as ready:
+        wanted = sandboxes.prepared(providers or (), port=port, data=folder, seed=seed, tls=tls)
+        with explaining(), wanted as ready:
             try:
                 code = sandboxes.run(ready, on_ready=announce)
             except CannotListen as error:
                 raise Stop(Exit.REFUSED, f"{error}; --port 0 takes a free one") from error
-    except NotOurs as error:
+    except (InUse, NoAuthority, NotOurs) as error:
         raise Stop(Exit.REFUSED, str(error)) from error
     except OSError as error:
         place = error.filename or folder or "a temporary folder"
@@ -67,16 +76,25 @@ def sandbox(
 
 
 def clock(
-    turn: Annotated[str, typer.Argument(metavar="+55m|show|reset", help="By how much; s, m, h or d.")] = "show",
+    turn: Annotated[
+        str, typer.Argument(metavar="TURN", help="+55m or -2h (s, m, h, d) turns it; reset; show.", show_default="show")
+    ] = "show",
     *,
-    url: Annotated[str, typer.Option(help="The running sandbox.")] = DEFAULT_URL,
-    data: Data = None,
+    url: Annotated[str | None, typer.Option(metavar="URL", help=f"The running sandbox; default {DEFAULT_URL}.")] = None,
+    ca_file: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Whom to trust at an https URL: its ca.pem.")
+    ] = None,
+    data: Annotated[str | None, typer.Option(metavar="DIR", help="The sandbox's folder, instead of --url.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Turn the clock of a running sandbox, or show it."""
+    """Turn the clock of a running sandbox: forward, back, or to the real time again. Or show it."""
+    wish = _wish(turn)
     if data is not None:
+        if url is not None or ca_file is not None:
+            raise Stop(Exit.USAGE, "--data says where the sandbox is and what to trust; leave --url and --ca-file out")
         url = str(sandbox_state(Path(data))["url"])
-    told = _ask(url, _wish(turn))
+        ca_file = str(Path(data) / CA_FILE)
+    told = _ask(url or DEFAULT_URL, ca_file, wish)
     if as_json:
         say_json(told)
         return
@@ -95,18 +113,22 @@ def _wish(turn: str) -> dict[str, object] | None:
     return {"advance": int(found[1] + found[2]) * _UNITS[found[3]]}
 
 
-def _ask(url: str, wish: dict[str, object] | None) -> dict[str, int]:
+def _ask(url: str, ca_file: str | None, wish: dict[str, object] | None) -> dict[str, int]:
     import http.client  # only to turn a clock
     import urllib.error
     import urllib.request
 
     _require_url(url)
     body = None if wish is None else json.dumps(wish).encode()
-    request = urllib.request.Request(  # noqa: S310  http only, as was just seen
+    request = urllib.request.Request(  # noqa: S310  http and https only, as was just seen
         url.rstrip("/") + "/sandbox/clock", data=body, headers={"Content-Type": "application/json"}
     )
+    asked = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}),  # this machine's own addresses are nothing to a proxy
+        urllib.request.HTTPSHandler(context=_trust(ca_file) if url.startswith("https:") else None),
+    )
     try:
-        with urllib.request.urlopen(request, timeout=_PATIENCE) as reply:  # noqa: S310
+        with asked.open(request, timeout=_PATIENCE) as reply:
             told = _told(reply.read(1024))
     except urllib.error.HTTPError as error:
         error.close()
@@ -115,21 +137,46 @@ def _ask(url: str, wish: dict[str, object] | None) -> dict[str, int]:
             raise Stop(Exit.REFUSED, f"the sandbox at {url} refused; {text}") from error
         told = None
     except (OSError, ValueError, http.client.HTTPException) as error:  # ValueError: a host that is no name
-        raise Stop(Exit.UNAVAILABLE, f"no sandbox answers at {url}; start one with: portvakt sandbox") from error
+        raise _unanswered(url, error) from error
     if told is None:
         raise Stop(Exit.UNAVAILABLE, f"what answers at {url} is no sandbox; name yours with --url or --data")
     return told
+
+
+def _trust(ca_file: str | None) -> "ssl.SSLContext":
+    """Return what an https sandbox is checked by. None: what this machine trusts, `SSL_CERT_FILE` if it is set."""
+    import ssl
+
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError as error:  # an SSLError is one
+        raise Stop(Exit.NOT_FOUND, f"there is no certificate in {ca_file}; name the sandbox's ca.pem") from error
+
+
+def _unanswered(url: str, error: Exception) -> Stop:
+    """Say why nobody answered, as far as it shows."""
+    import ssl
+
+    cause = getattr(error, "reason", error)  # urllib wraps what it meets while it connects
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        text = f"the certificate at {url} is not trusted; name the sandbox's ca.pem with --ca-file, or its --data"
+    elif isinstance(cause, ConnectionResetError):  # also http.client's RemoteDisconnected
+        text = f"what answers at {url} hung up; if it was started with --tls, its URL begins with https"
+    else:
+        text = f"no sandbox answers at {url}; start one with: portvakt sandbox"
+    return Stop(Exit.UNAVAILABLE, text)
 
 
 def _require_url(url: str) -> None:
     """Stop unless something can be asked at `url`. What it names need not be there."""
     try:
         parts = urlsplit(url)
-        named = parts.scheme == "http" and parts.hostname and parts.port != 0 and not parts.query + parts.fragment
+        is_whole = parts.hostname and parts.port != 0 and not parts.query + parts.fragment
+        named = parts.scheme in ("http", "https") and is_whole
     except ValueError:
         named = False
     if not named or not url.isascii() or not url.isprintable() or " " in url:
-        raise Stop(Exit.USAGE, "--url is that of a sandbox, http://127.0.0.1:PORT")
+        raise Stop(Exit.USAGE, "--url is that of a sandbox, http://127.0.0.1:PORT, or https with --tls")
 
 
 def _told(body: bytes) -> dict[str, int] | None:
@@ -160,14 +207,31 @@ def _show(told: dict[str, object], issuers: "tuple[Issuer, ...]") -> None:
                 _row(name, value["client_id"], value["client_secret"])
         if "public_client_id" in seed:
             _row("public", seed["public_client_id"], "(has no secret)")
+    ca_file = told.get("ca_file")
+    if ca_file is not None:
+        _show_trust(str(ca_file))
     say()
     typer.secho("Try", bold=True)
     first = issuers[0]
     seed = seeds[first.name]
     credentials = f"{seed['client_id']}:{seed['client_secret']}"
-    say(f"  curl {first.url}{first.provider.token_paths[0]} -d grant_type=client_credentials -u {credentials}")
+    trusting = "" if ca_file is None else f" --cacert {shlex.quote(str(ca_file))}"
+    token_url = first.url + first.provider.token_paths[0]
+    say(f"  curl{trusting} {token_url} -d grant_type=client_credentials -u {credentials}")
     elsewhere = "" if told["base_url"] == DEFAULT_URL else f" --url {told['base_url']}"
+    elsewhere += "" if ca_file is None else f" --ca-file {shlex.quote(str(ca_file))}"
     say(f"  portvakt clock +1h{elsewhere}  # and its tokens have expired")
+
+
+def _show_trust(ca_file: str) -> None:
+    """Say how programs come to trust the sandbox's CA, each by its own setting."""
+    say()
+    typer.secho("Trust", bold=True)
+    file = shlex.quote(ca_file)
+    say(f"  curl                 --cacert {file}")
+    say(f"  Python, Go, OpenSSL  export SSL_CERT_FILE={file}")
+    say(f"  requests, MSAL       export REQUESTS_CA_BUNDLE={file}")
+    say(f"  Node                 export NODE_EXTRA_CA_CERTS={file}")
 
 
 def _row(name: str, *values: str) -> None:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import json
 import os
 import shutil
 import socket
 import tempfile
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from portvakt.jose.sealing import derive
 from portvakt.model.provider import Quota
 from portvakt.model.values import Seconds
+from portvakt.sandbox.certificates import CA_FILE, KEY_FILE, authority_in, server_context
+from portvakt.sandbox.claim import LOCK, claimed
 from portvakt.sandbox.clock_route import CLOCK_PATH, clock_route
 from portvakt.sandbox.seed import SEED_CHARACTERS, Seed, Sower
 from portvakt.sandbox.stage import PLAYED, apis, settings_of, sow
@@ -27,6 +31,7 @@ from portvakt.server.settings import load
 from portvakt.store import open_store, upgrade
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterator, Sequence
 
     from portvakt.model.nouns import Issuer
@@ -37,7 +42,7 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 STATE = "sandbox.json"
 LOG = "log.jsonl"
-KEPT = ("seed", "portvakt.db", LOG)
+KEPT = ("seed", "portvakt.db", LOG, LOCK, KEY_FILE)
 """What a start goes on with; all else in the folder is written anew."""
 
 UNLIMITED = Quota(10**9, Seconds(3600))
@@ -50,31 +55,36 @@ class NotPlayed(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """A sandbox that is ready to be served."""
+    """A sandbox that is ready to be served: over https if it has `tls`."""
 
     folder: Path
     base_url: str
     port: int
     settings: Settings
     seed: Seed
+    tls: ssl.SSLContext | None = None
 
 
 @contextlib.contextmanager
-def prepared(providers: Sequence[str], *, port: int, data: Path | None, seed: str | None) -> Iterator[Sandbox]:
+def prepared(
+    providers: Sequence[str], *, port: int, data: Path | None, seed: str | None, tls: bool = False
+) -> Iterator[Sandbox]:
     """Make or open a sandbox's folder. Without `data` it is a temporary one that goes at the end.
 
-    `port` 0: a free one. `seed` None: the folder's own, else a random one.
+    `port` 0: a free one. `seed` None: the folder's own, else a random one. `tls`: https by the folder's own CA.
 
     Raises:
         NotPlayed: see there.
         portvakt.server.http.CannotListen: the port is taken.
         portvakt.server.private_files.NotOurs: others may write in the folder, or made what is in it.
+        portvakt.sandbox.claim.InUse: a sandbox is running in the folder.
+        portvakt.sandbox.certificates.NoAuthority: the folder's CA is broken.
         ValueError: the folder was made from another seed.
         OSError: the folder cannot be made or written.
     """
     for name in providers:
         if name not in PLAYED:
-            raise NotPlayed(f"{name!r} cannot be played; there are {', '.join(PLAYED)}")
+            raise NotPlayed(_refusal(name))
     folder = data or Path(tempfile.mkdtemp(prefix="portvakt-sandbox-"))
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -82,18 +92,29 @@ def prepared(providers: Sequence[str], *, port: int, data: Path | None, seed: st
         for name in KEPT:
             require_own_file(folder / name)
         port = port or _free_port()
-        base_url = f"http://{HOST}:{port}"
-        grown = Seed(_seed_of(folder, seed))
-        write_over(folder / "portvakt.secret", grown.installation_secret().reveal())
-        write_over(folder / "portvakt.toml", _settings_text(providers or tuple(PLAYED), base_url, port))
-        settings = load({}, {}, folder / "portvakt.toml")
-        upgrade(settings.database)
-        _write_state(folder, base_url, offset=0)
-        yield Sandbox(folder, base_url, port, settings, grown)
-        _write_state(folder, base_url, offset=0)
+        base_url = f"{'https' if tls else 'http'}://{HOST}:{port}"
+        with claimed(folder, base_url):
+            sandbox = _opened(folder, tuple(dict.fromkeys(providers)) or tuple(PLAYED), base_url, port, seed)
+            yield replace(sandbox, tls=_context(folder)) if tls else sandbox
+            _write_state(folder, base_url, offset=0)
     finally:
         if data is None:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _opened(folder: Path, providers: Sequence[str], base_url: str, port: int, seed: str | None) -> Sandbox:
+    grown = Seed(_seed_of(folder, seed))
+    write_over(folder / "portvakt.secret", grown.installation_secret().reveal())
+    write_over(folder / "portvakt.toml", _settings_text(providers, base_url, port))
+    settings = load({}, {}, folder / "portvakt.toml")
+    upgrade(settings.database)
+    _write_state(folder, base_url, offset=0)
+    return Sandbox(folder, base_url, port, settings, grown)
+
+
+def _context(folder: Path) -> ssl.SSLContext:
+    now = datetime.now(UTC)
+    return server_context(authority_in(folder, now), folder, now)
 
 
 def run(sandbox: Sandbox, *, on_ready: Callable[[dict[str, object]], None]) -> int:
@@ -106,7 +127,8 @@ def run(sandbox: Sandbox, *, on_ready: Callable[[dict[str, object]], None]) -> i
     play = _Play(sandbox, log)
 
     def ready(_url: str) -> None:
-        on_ready({"ready": True, "base_url": sandbox.base_url, "issuers": play.told})
+        trusted = {} if sandbox.tls is None else {"ca_file": str((sandbox.folder / CA_FILE).absolute())}
+        on_ready({"ready": True, "base_url": sandbox.base_url, **trusted, "issuers": play.told})
 
     async def serving() -> bool:
         return await http.serve(
@@ -118,6 +140,7 @@ def run(sandbox: Sandbox, *, on_ready: Callable[[dict[str, object]], None]) -> i
             end=play.end,
             on_ready=ready,
             on_draining=play.drain,
+            ssl=sandbox.tls,
         )
 
     return http.run(serving, log)
@@ -173,6 +196,12 @@ class _Play:
 def _write_state(folder: Path, base_url: str, *, offset: int) -> None:
     """Say where the sandbox is and what its clock says, for commands with `--data`."""
     write_over(folder / STATE, json.dumps({"url": base_url, "pid": os.getpid(), "offset": offset}))
+
+
+def _refusal(name: str) -> str:
+    meant = difflib.get_close_matches(name[:64].lower(), PLAYED, n=1)
+    hint = f"did you mean {meant[0]}?" if meant else f"there are {', '.join(PLAYED)}"
+    return f"{name!r} cannot be played; {hint}"
 
 
 def _with_quota(issuer: Issuer) -> Issuer:
