@@ -23,7 +23,8 @@ DISCOVERY = "openid-configuration"
 def metadata(issuer: Issuer, *, discovery: bool = False) -> Reply:
     """Return the issuer's metadata document (RFC 8414 §2): what it is built to do, and nothing else.
 
-    `discovery` adds the two members without which clients of OpenID Connect stop (RFC 8414 §5 allows it).
+    `discovery` adds the members without which clients of OpenID Connect stop (RFC 8414 §5 allows it). What clients
+    require of every server that people can sign in at is there before they can: `grant_types_supported` says so.
     """
     provider = issuer.provider
     document: dict[str, object] = {
@@ -35,6 +36,10 @@ def metadata(issuer: Issuer, *, discovery: bool = False) -> Reply:
     }
     if provider.scopes:
         document["scopes_supported"] = list(provider.scopes)
+    if provider.authorize_path is not None:
+        document["response_types_supported"] = ["code"]  # RFC 8414 §2: required, and Authlib insists
+    if discovery and provider.authorize_path is not None:  # OpenID Connect Discovery §3: required; MSAL stops without
+        document["authorization_endpoint"] = issuer.url + provider.authorize_path
     if discovery:
         document["subject_types_supported"] = ["public"]
         document["id_token_signing_alg_values_supported"] = [issuer.algorithm.value]

@@ -68,7 +68,9 @@ EXPECTED: dict[str, dict[str, Any]] = {
 
 @every_issuer
 @every_name
-async def test_metadata_says_what_is_built_and_nothing_else(everyone: Serving, issuer: Issuer, name: str) -> None:
+async def test_metadata_says_what_is_built_and_what_clients_insist_on(
+    everyone: Serving, issuer: Issuer, name: str
+) -> None:
     # RFC 8414 §3.2 would leave an empty list out; then it would mean authorization_code and implicit.
     grants = [] if issuer is LUCA else ["client_credentials"]
     expected = {
@@ -78,6 +80,11 @@ async def test_metadata_says_what_is_built_and_nothing_else(everyone: Serving, i
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
         **EXPECTED[issuer.name],
     }
+    authorize = {LUCA: "/api/v1/oauth2/authorize", STANDARD: "/authorize"}.get(issuer)
+    if authorize is not None:
+        expected["response_types_supported"] = ["code"]
+    if authorize is not None and name == "openid-configuration":
+        expected["authorization_endpoint"] = issuer.url + authorize
     if name == "openid-configuration":
         expected |= {
             "subject_types_supported": ["public"],
