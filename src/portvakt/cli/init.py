@@ -16,7 +16,6 @@ import typer
 from portvakt.cli.administering import administer, upgrade_database
 from portvakt.cli.options import DEFAULT_CONFIG, Installation, Json
 from portvakt.cli.outcome import Exit, Stop, say, say_json
-from portvakt.server.private_files import is_trusted, put, write_new, write_whole
 
 if TYPE_CHECKING:
     from portvakt.model.nouns import User
@@ -125,7 +124,8 @@ def _ask(path: Path, database: str | None, email: str | None) -> Plan:
 
 def _make(plan: Plan) -> "tuple[Settings, User]":
     """Make everything. Raises: Stop, SettingsRefused, OSError."""
-    from portvakt.server.settings import load  # --help needs none of it
+    from portvakt.server.private_files import put, write_whole  # --help needs none of it
+    from portvakt.server.settings import load
 
     draft = write_whole(plan.config, _text(plan))
     try:
@@ -173,6 +173,8 @@ def _database_lines(plan: Plan) -> str:
 
 def _write_or_find(path: Path, text: str) -> bool:
     """Write a private file. False: there is one, that of a run before. Raises: Stop if somebody else made that."""
+    from portvakt.server.private_files import is_trusted, write_new
+
     if write_new(path, text):
         return True
     if not is_trusted(path.lstat()):

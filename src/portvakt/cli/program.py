@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from portvakt.cli import clients, init, keys, sandbox, serving
+from portvakt.cli import clients, init, inspect, keys, sandbox, serving
 
 
 def assemble() -> typer.Typer:
@@ -22,6 +22,7 @@ def assemble() -> typer.Typer:
     app.command("sandbox")(sandbox.sandbox)
     # "-10m" turns it back; it is no option
     app.command("clock", context_settings={"ignore_unknown_options": True})(sandbox.clock)
+    app.command("inspect")(inspect.inspect)
     app.command("init")(init.init)
     app.command("serve")(serving.serve)
     app.command("check-config")(serving.check_config)

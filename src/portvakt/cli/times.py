@@ -11,6 +11,7 @@ from portvakt.model.values import Instant, Seconds
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 NEVER = "never"
 FARTHEST = Seconds(100 * 365 * 86_400)
+_SPOKEN = (("days", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 _LENGTH = re.compile(r"(0|[1-9][0-9]{0,8})([smhd]?)", re.ASCII)
 
 
@@ -51,3 +52,18 @@ def expiry(option: str, text: str, now: Instant) -> Seconds | None:
 def rfc3339(moment: Instant | None) -> str | None:
     """Write a moment as 2026-11-22T16:00:00Z; None stays None."""
     return None if moment is None else datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def from_now(moment: float, now: Instant) -> str:
+    """Say how far a moment is away, in its largest whole unit: `in 54 min`, `6 min ago`, `now`."""
+    away = abs(int(moment - now))
+    if not away:
+        return "now"
+    unit, seconds = next(((unit, seconds) for unit, seconds in _SPOKEN if away >= 2 * seconds), _SPOKEN[-1])
+    said = f"{away // seconds} {unit}"
+    return f"in {said}" if moment > now else f"{said} ago"
+
+
+def in_words(moment: float, now: Instant) -> str:
+    """Write a moment for a reader: `2026-11-22 16:00:00 UTC, in 54 min`."""
+    return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M:%S} UTC, {from_now(moment, now)}"

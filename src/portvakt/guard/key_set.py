@@ -39,10 +39,10 @@ class KeySource(Protocol):
 
 
 class KeysUnavailable(Exception):
-    """No key is known, and none could be fetched. `retry_after` seconds from now it is tried again."""
+    """No key is known, and none could be fetched, as the text says why. In `retry_after` seconds it is tried again."""
 
-    def __init__(self, retry_after: Seconds) -> None:
-        super().__init__("no keys of the issuer")
+    def __init__(self, retry_after: Seconds, why: str) -> None:
+        super().__init__(f"no keys of the issuer ({why})")
         self.retry_after = retry_after
 
 
@@ -68,6 +68,7 @@ class FetchedKeys:
         self._renew_at = Instant(0)  # in the background from here on
         self._stale_at = Instant(0)  # worth waiting for from here on
         self._failures = 0
+        self._failure = ""
         self._failed_at = Instant(0)
         self._looked_at: Instant | None = None
         self._flight: asyncio.Task[None] | None = None
@@ -109,7 +110,7 @@ class FetchedKeys:
             await asyncio.shield(flight)  # one caller who gives up does not take the others' keys away
         if self._usable(now):
             return self._keys
-        raise KeysUnavailable(Seconds(max(1, self._failed_at + self._pause() - now)))
+        raise KeysUnavailable(Seconds(max(1, self._failed_at + self._pause() - now)), self._failure)
 
     def _usable(self, now: Instant) -> bool:
         return bool(self._keys) and now - self._fetched_at < KEPT
@@ -140,6 +141,7 @@ class FetchedKeys:
             keys = self._keys if fetched.body == self._body else read_key_set(fetched.body)
         except (FetchFailed, KeySetRefused, _MetadataRefused) as error:
             self._failures += 1
+            self._failure = str(error)
             self._failed_at = self._clock()
             self._jwks_uri = None  # it may have moved
             _log.warning("keys of %s not fetched (%s); keeping %d", self._issuer, error, len(self._keys))
