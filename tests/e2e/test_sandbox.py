@@ -116,6 +116,34 @@ def test_a_provider_that_cannot_be_played_is_said_and_nothing_starts(tmp_path: P
         assert "breeze, prisjakt, standard" in done.err
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("BREEZE", "breeze"), ("prisjakt.no", "prisjakt"), ("Standard", "standard")]
+)
+def test_a_provider_that_is_nearly_named_is_offered(tmp_path: Path, typed: str, meant: str) -> None:
+    done = portvakt("sandbox", typed, "--port", "0", cwd=tmp_path)
+
+    assert (done.code, done.err) == (2, f"portvakt: {typed!r} cannot be played; did you mean {meant}?\n")
+
+
+def test_a_provider_that_is_named_twice_is_played_once(tmp_path: Path) -> None:
+    with running("sandbox", "prisjakt", "prisjakt", "--json", "--port", "0", cwd=tmp_path) as told:
+        assert list(told["issuers"]) == ["prisjakt"]
+
+
+def test_a_folder_is_one_sandboxs_at_a_time(tmp_path: Path) -> None:
+    arguments = ("sandbox", "prisjakt", "--port", "0", "--data", "d")
+    with running(*arguments, "--json", cwd=tmp_path) as told:
+        written = (tmp_path / "d" / "portvakt.toml").read_text()
+        second = portvakt(*arguments, cwd=tmp_path)
+        process = json.loads((tmp_path / "d" / "sandbox.json").read_text())["pid"]
+
+        assert (tmp_path / "d" / "portvakt.toml").read_text() == written
+    who = f"{told['base_url']}, process {process}"
+    assert (second.code, second.err) == (
+        1, f"portvakt: a sandbox is running in d: {who}; stop it, or name another folder\n"
+    )  # fmt: skip
+
+
 def test_a_client_made_by_command_beside_a_running_sandbox_works_at_once(tmp_path: Path) -> None:
     with running("sandbox", "breeze", "--json", "--port", "0", "--data", "d", cwd=tmp_path) as told:
         breeze = told["issuers"]["breeze-test"]
@@ -153,11 +181,14 @@ def test_a_client_made_in_a_turned_future_lives_in_it(tmp_path: Path) -> None:
 def test_the_clock_says_what_is_wrong_with_how_it_is_turned(tmp_path: Path) -> None:
     assert portvakt("clock", "fast", cwd=tmp_path).code == 2
     assert portvakt("clock", "--data", "nowhere", cwd=tmp_path).code == 4
-    assert portvakt("clock", "--url", "https://id.example", cwd=tmp_path).code == 2
+    assert portvakt("clock", "--url", "ftp://id.example", cwd=tmp_path).code == 2
     assert portvakt("clock", "--url", "http://127.0.0.1:1", cwd=tmp_path).code == 5
     for url in ("http://[::1", "http://127.0.0.1:8199 x/", "http://127.0.0.1:x", "http://", "http://h:0", "http://h?a"):
         done = portvakt("clock", "--url", url, cwd=tmp_path)
-        assert (done.code, done.err) == (2, "portvakt: --url is that of a sandbox, http://127.0.0.1:PORT\n")
+        assert (done.code, done.err) == (
+            2,
+            "portvakt: --url is that of a sandbox, http://127.0.0.1:PORT, or https with --tls\n",
+        )
 
 
 @pytest.mark.parametrize("state", ["[]", "{}", '{"url": 1}', "x", "[" * 100_000])
@@ -227,7 +258,7 @@ def test_K6_a_folder_that_others_may_write_is_refused_and_left_alone(tmp_path: P
     assert list(folder.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["seed", "log.jsonl", "portvakt.db"])
+@pytest.mark.parametrize("name", ["seed", "log.jsonl", "portvakt.db", "sandbox.lock", "ca.key"])
 def test_K6_a_link_in_the_folder_is_not_followed(tmp_path: Path, name: str) -> None:
     (tmp_path / "d").mkdir(mode=0o700)
     (tmp_path / "theirs").write_text("theirs")

@@ -77,7 +77,10 @@ def sandbox(
 
 def clock(
     turn: Annotated[
-        str, typer.Argument(metavar="TURN", help="+55m or -2h (s, m, h, d) turns it; reset; show.", show_default="show")
+        str,
+        typer.Argument(
+            metavar="TURN", help="+55m, -2h (s, m, h or d), reset or show; default show.", show_default=False
+        ),
     ] = "show",
     *,
     url: Annotated[str | None, typer.Option(metavar="URL", help=f"The running sandbox; default {DEFAULT_URL}.")] = None,
