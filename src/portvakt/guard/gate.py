@@ -7,7 +7,8 @@ import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from portvakt.client.fetch import Fetcher, FetchFailed, place
+from portvakt.client.address import NotPlain, place
+from portvakt.client.fetch import Fetcher
 from portvakt.guard.asgi import GuardedApp, MetadataApp
 from portvakt.guard.key_set import FetchedKeys, KeysUnavailable
 from portvakt.guard.seen import SeenTokens
@@ -240,7 +241,7 @@ def _check_issuer(issuer: object) -> None:
         raise ValueError(says)  # noqa: TRY004 - the house's one error
     try:
         found = place(issuer)
-    except FetchFailed:
+    except NotPlain:
         raise ValueError(f"{says}: this is none") from None
     if "?" in issuer or issuer.endswith("/"):
         raise ValueError(f"{says}: without query or trailing slash")

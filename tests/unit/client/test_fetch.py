@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from portvakt.client.fetch import BODY_OCTETS, HEADER_FIELDS, Fetched, Fetcher, FetchFailed
+from portvakt.client.fetch import DOCUMENT_OCTETS, HEADER_FIELDS, Fetched, Fetcher, FetchFailed
 from portvakt.model.values import Seconds
 from raw_server import raw_server, response
 
@@ -197,7 +197,7 @@ async def test_S7_ten_megabytes_are_not_read() -> None:
             await writer.drain()
 
     async with raw_server(endless) as server:
-        assert str(BODY_OCTETS) in await refusal(Fetcher(named_urls=(server.url,)), server.url)
+        assert str(DOCUMENT_OCTETS) in await refusal(Fetcher(named_urls=(server.url,)), server.url)
 
 
 @pytest.mark.parametrize("where", ["head", "body"])

@@ -1,6 +1,6 @@
 import pytest
 
-from portvakt.client.fetch import FetchFailed, Place, is_loopback, is_public, place
+from portvakt.client.address import NotPlain, Place, is_loopback, is_public, place
 
 
 def test_a_url_is_taken_apart() -> None:
@@ -24,7 +24,7 @@ def test_a_url_is_taken_apart() -> None:
     ],
 )
 def test_S6_only_http_and_https_are_schemes(url: str) -> None:
-    with pytest.raises(FetchFailed):
+    with pytest.raises(NotPlain):
         place(url)
 
 
@@ -47,7 +47,7 @@ def test_S6_only_http_and_https_are_schemes(url: str) -> None:
     ],
 )
 def test_S5_what_two_parsers_could_read_differently_is_no_url(url: str) -> None:
-    with pytest.raises(FetchFailed):
+    with pytest.raises(NotPlain):
         place(url)
 
 

@@ -1,0 +1,136 @@
+"""One attempt to get a token: find the endpoint, send the request, say what came of it. It never raises."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeAlias
+
+from portvakt.client.fetch import Fetcher, FetchFailed
+from portvakt.model.decision import RATE_LIMITED, Refused, Tokens
+from portvakt.protocol.ask.endpoint import MetadataRefused, TokenEndpoint, metadata_urls, read_metadata
+from portvakt.protocol.ask.timing import stated_wait
+from portvakt.protocol.ask.token import Wish, read_token_reply, token_request
+from portvakt.providers.hear import ReplyError
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+
+    from portvakt.model.message import Reply
+    from portvakt.model.provider import Provider
+    from portvakt.model.values import Instant
+
+DEADLINE = 10.0
+"""Seconds for a token request: name, connection, TLS, answer."""
+
+_FAULT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class No:
+    """A refusal by the authorization server, whose words are made safe to show."""
+
+    refused: Refused
+
+    @property
+    def cause(self) -> str:
+        """The refusal in a word."""
+        return self.refused.code
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """A 429. `seconds`: how long it asks to wait; None: it does not say."""
+
+    seconds: float | None
+    cause: str = "too many requests"
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """No answer came, or a fault of the server's own. `seconds`: as for `Later`."""
+
+    cause: str
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Nonsense:
+    """What came is no answer."""
+
+    cause: str
+
+
+Outcome: TypeAlias = Tokens | No | Later | Nothing | Nonsense
+
+
+@dataclass(slots=True)
+class Asker:
+    """Asks one issuer for tokens.
+
+    `issuer` is its URL; `endpoint` is known beforehand, or None: then it is found by the issuer's metadata, which is
+    read again after a failure, for it may have moved.
+    """
+
+    issuer: str
+    provider: Provider
+    wish: Wish
+    endpoint: TokenEndpoint | None
+    trust: ssl.SSLContext | None
+    wall: Callable[[], Instant]
+    _found: TokenEndpoint | None = field(default=None, init=False)
+
+    async def ask(self, seconds: float = DEADLINE) -> Outcome:
+        """Ask once, within `seconds`, metadata and all."""
+        outcome: Outcome
+        try:
+            async with asyncio.timeout(seconds):
+                endpoint = self.endpoint or self._found or await self._discover()
+                reply = await self._fetcher(endpoint).send(token_request(endpoint, self.wish))
+            outcome = self._heard(endpoint, reply)
+        except TimeoutError:
+            outcome = Nothing(f"no complete answer within {seconds:.0f} s")
+        except FetchFailed as error:
+            outcome = Nonsense(str(error)) if error.answered else Nothing(str(error))
+        except MetadataRefused as error:
+            outcome = Nonsense(f"the metadata of {self.issuer} is not usable: {error}")
+        if isinstance(outcome, Nothing | Nonsense):
+            self._found = None
+        return outcome
+
+    def _heard(self, endpoint: TokenEndpoint, reply: Reply) -> Outcome:
+        try:
+            heard = read_token_reply(endpoint, self.wish, reply)
+        except ReplyError as error:
+            return Nonsense(f"{error} ({endpoint.url})")
+        if not isinstance(heard, Refused):
+            return heard.answer
+        wait = stated_wait(dict(reply.headers), None, self.wall())
+        if heard.code == RATE_LIMITED:
+            return Later(wait if heard.exceeded is None else float(heard.exceeded.seconds))
+        if heard.status >= _FAULT:
+            return Nothing(f"the token endpoint answers {heard.status}", wait)
+        return No(replace(heard, description=self._safe(heard.description)))
+
+    def _safe(self, text: str) -> str:
+        """Return a stranger's words without line breaks and the like, and without the secret, should they repeat it."""
+        shown = "".join(character if character.isprintable() else " " for character in text)
+        return shown.replace(self.wish.client_secret.reveal(), "***")
+
+    async def _discover(self) -> TokenEndpoint:
+        """Read the issuer's metadata, where RFC 8414 puts it, else where OpenID Connect does."""
+        fetcher = Fetcher((self.issuer,), self.trust, from_environment=True)
+        first, second = metadata_urls(self.issuer)
+        try:
+            fetched = await fetcher.fetch(first)
+        except FetchFailed as error:
+            if not error.answered:
+                raise
+            fetched = await fetcher.fetch(second)
+        self._found = read_metadata(self.issuer, fetched.body, self.provider)
+        return self._found
+
+    def _fetcher(self, endpoint: TokenEndpoint) -> Fetcher:
+        named = (endpoint.url,) if endpoint.named else ()
+        return Fetcher(named, self.trust, deadline=DEADLINE, from_environment=True)

@@ -1,0 +1,51 @@
+"""What can go wrong when an API is called, and who is to blame. No text holds a secret or a token."""
+
+from __future__ import annotations
+
+
+class ClientError(Exception):
+    """The root of what this room raises, wrong arguments aside: those are a ValueError or a TypeError."""
+
+
+class TokenRefused(ClientError):
+    """The authorization server said no (RFC 6749 §5.2): the credentials, or what was asked for, must change.
+
+    `code` is its error code, such as `invalid_client`; `description` its own words, "" if it gave none; `status`
+    the HTTP status.
+    """
+
+    def __init__(self, text: str, *, code: str, description: str, status: int) -> None:
+        super().__init__(text)
+        self.code = code
+        self.description = description
+        self.status = status
+
+
+class RateLimited(ClientError):
+    """A 429 (RFC 6585 §4) asks for a longer wait than `max_wait`.
+
+    `retry_at`: Unix seconds. Nothing is sent before.
+    """
+
+    def __init__(self, text: str, *, retry_at: int) -> None:
+        super().__init__(text)
+        self.retry_at = retry_at
+
+
+class BadReply(ClientError):
+    """What came is no answer of a token endpoint, or of an issuer's metadata. It was not kept."""
+
+
+class Unreachable(ClientError):
+    """There was no answer: no connection, a time-out, a fault of the server (5xx).
+
+    `retry_at`: Unix seconds. Until then calls fail at once, so that a server that is down is not asked by everyone.
+    """
+
+    def __init__(self, text: str, *, retry_at: int) -> None:
+        super().__init__(text)
+        self.retry_at = retry_at
+
+
+class WrongTarget(ClientError):
+    """A token was to be sent where it does not belong: another host than the API's, or plain http. It was not sent."""

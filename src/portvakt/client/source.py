@@ -1,0 +1,253 @@
+"""The token that is held, and the one request for the next, however many threads and coroutines wait for it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import os
+import threading
+import weakref
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from portvakt.client import clock
+from portvakt.client.asking import DEADLINE, Later, No, Nonsense, Nothing
+from portvakt.client.failing import error_of
+from portvakt.client.token import Token
+from portvakt.model.decision import Tokens
+from portvakt.model.values import Secret
+from portvakt.protocol.ask.timing import pause_after, windows
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from portvakt.client.asking import Outcome
+
+ATTEMPTS = 3
+"""So often a request without an answer is sent before those who wait are told. Asking again costs nothing else."""
+
+LONGEST_REST = 300.0
+"""Seconds: so much of what a server that is down asks for is believed."""
+
+_NEVER = -math.inf
+_log = logging.getLogger("portvakt.client")
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A token and its windows, as moments of the counting clock."""
+
+    token: Token
+    renew_at: float
+    usable_until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why there is no token, and until when nobody asks again.
+
+    It is a value: each caller gets an exception of its own, with no frame of another's.
+    """
+
+    outcome: No | Later | Nothing | Nonsense
+    until: float
+
+
+NO_TOKEN = Held(Token(Secret(""), 0, ""), _NEVER, _NEVER)
+Flight: TypeAlias = "Future[Token | Failure]"
+
+
+class TokenSource:
+    """Gives a token whenever one is wanted, and asks for one only when it must.
+
+    `ask` asks once, within so many seconds, and raises nothing. `who` is how errors and the log call the issuer.
+    `max_wait` is in seconds. Every request runs in a thread of its own, so that nobody who waits owns it: a coroutine
+    may be cancelled, an event loop may end, and the others still get their token.
+    """
+
+    def __init__(
+        self,
+        ask: Callable[[float], Awaitable[Outcome]],
+        who: str,
+        max_wait: float,
+        *,
+        now: Callable[[], float] = clock.counting,
+        wall: Callable[[], float] = clock.wall,
+        draw: Callable[[], float] = clock.draw,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.held = NO_TOKEN
+        self._ask = ask
+        self._who = who
+        self._max_wait = max_wait
+        self._now = now
+        self._wall = wall
+        self._draw = draw
+        self._sleep = sleep
+        self._failures = 0  # in a row
+        self._failure: Failure | None = None
+        self._fruitless = 0  # tokens refused after a refusal, in a row
+        self._fruitless_until = _NEVER
+        self.begin_anew()
+        _sources.add(self)
+
+    def begin_anew(self) -> None:
+        """Wait for no request: after a fork, the thread that sent it is not in the child."""
+        self._lock = threading.Lock()
+        self._flight: Flight | None = None
+
+    def get(self) -> Token:
+        """Return a token; wait for one if there is none. Raises: ClientError."""
+        found = self._look()
+        return self._landed(found.result() if isinstance(found, Future) else found)
+
+    async def aget(self) -> Token:
+        """Do as `get`, in asyncio. Whoever is cancelled stops waiting, and that is all."""
+        found = self._look()
+        # A flight counts as running, so the cancellation of one who waits does not reach it.
+        return self._landed(await asyncio.wrap_future(found) if isinstance(found, Future) else found)
+
+    def refused(self, token: Token) -> bool:
+        """Let go of a token that an API refused, if it is still the one that is held.
+
+        Returns whether another is worth a try. Not after a new one was refused as well: then nothing is let go of for
+        a while, 1 s at first and 30 at most, or a call that can never succeed would cost a token each time.
+        """
+        with self._lock:
+            if self.held.token is not token:
+                return True
+            if self._now() < self._fruitless_until:
+                return False
+            self.held = NO_TOKEN
+            return True
+
+    def refused_again(self) -> None:
+        """Note that a token that was asked for after a refusal was refused too."""
+        with self._lock:
+            self._fruitless += 1
+            self._fruitless_until = self._now() + pause_after(self._fruitless, self._draw())
+
+    def accepted(self) -> None:
+        """Note that an API took a token."""
+        self._fruitless = 0
+
+    def _look(self) -> Token | Failure | Flight:
+        """Return the token, or what to wait for, or why there is none for now."""
+        with self._lock:
+            now = self._now()
+            held = self.held
+            if now < held.renew_at:
+                return held.token
+            usable = now < held.usable_until
+            if self._flight is None or self._flight.done():
+                rest = self._rest(now)
+                if rest is not None and (usable or not self._is_waited_out(rest, now)):
+                    return held.token if usable else rest
+                wait = 0.0 if rest is None else rest.until - now
+                self._flight = self._take_off(wait, attempts=1 if usable else ATTEMPTS)
+            return held.token if usable else self._flight
+
+    def _rest(self, now: float) -> Failure | None:
+        """Return the failure after which nobody asks yet."""
+        failure = self._failure
+        return failure if failure is not None and now < failure.until else None
+
+    def _is_waited_out(self, rest: Failure, now: float) -> bool:
+        return isinstance(rest.outcome, Later) and rest.until - now <= self._max_wait
+
+    def _landed(self, found: Token | Failure) -> Token:
+        if isinstance(found, Token):
+            return found
+        retry_at = math.ceil(self._wall() + max(0.0, found.until - self._now()))
+        raise error_of(found.outcome, self._who, retry_at, self._max_wait)
+
+    def _take_off(self, wait: float, *, attempts: int) -> Flight:
+        flight: Flight = Future()
+        flight.set_running_or_notify_cancel()
+        thread = threading.Thread(target=self._fly, args=(flight, wait, attempts), name="portvakt-token", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # the program is ending, or may have no more threads
+            flight.set_result(Failure(Nothing("no thread could be started for the request"), self._now()))
+        return flight
+
+    def _fly(self, flight: Flight, wait: float, attempts: int) -> None:
+        try:
+            asyncio.run(self._fly_and_land(flight, wait, attempts))
+        except BaseException as error:
+            if not flight.done():  # whatever it was, nobody is left waiting
+                self._land(flight, self._now(), Nothing(f"{type(error).__name__} within portvakt"))
+            raise
+
+    async def _fly_and_land(self, flight: Flight, wait: float, attempts: int) -> None:
+        """Land here, while the loop still runs: a name that does not resolve would hold up its end."""
+        began, outcome = await self._asked(wait, attempts)
+        self._land(flight, began, outcome)
+
+    async def _asked(self, wait: float, attempts: int) -> tuple[float, Outcome]:
+        """Ask until there is an answer that stands. Return it, and the moment before it was asked for."""
+        await self._sleep(wait)
+        waited = wait
+        give_up_at = self._now() + DEADLINE
+        for tries in range(1, 1_000):
+            began = self._now()
+            outcome = await self._ask(give_up_at - began)
+            pause = pause_after(tries, self._draw())
+            if isinstance(outcome, Later):
+                pause = outcome.seconds or pause
+                waited += pause
+                give_up_at += pause
+                if waited > self._max_wait:
+                    break
+            elif isinstance(outcome, Nothing):
+                pause = outcome.seconds or pause
+                if tries >= attempts or self._now() + pause >= give_up_at:
+                    break
+            else:
+                break
+            await self._sleep(pause)
+        return began, outcome
+
+    def _land(self, flight: Flight, began: float, outcome: Outcome) -> None:
+        with self._lock:
+            found = self._kept(began, outcome) if isinstance(outcome, Tokens) else self._failed(outcome)
+        flight.set_result(found)
+
+    def _kept(self, began: float, tokens: Tokens) -> Token:
+        lifetime = tokens.lifetime
+        assert lifetime is not None  # noqa: S101  read_token_reply states it
+        until = windows(lifetime, self._draw())
+        expires_at = int(self._wall() - (self._now() - began)) + lifetime
+        token = Token(tokens.access_token, expires_at, tokens.scope or "")
+        self.held = Held(token, began + until.renew_after, began + until.usable_for)
+        self._failure, self._failures = None, 0
+        _log.debug("%s gave a token for %d s", self._who, lifetime)
+        return token
+
+    def _failed(self, outcome: No | Later | Nothing | Nonsense) -> Failure:
+        self._failures += 1
+        now = self._now()
+        rest = pause_after(self._failures, self._draw())
+        if isinstance(outcome, Later):
+            rest = outcome.seconds or rest
+        elif isinstance(outcome, Nothing):
+            rest = max(rest, min(outcome.seconds or 0.0, LONGEST_REST))
+        self._failure = Failure(outcome, now + rest)
+        left = self.held.usable_until - now
+        if left > 0:
+            _log.warning("%s gave no new token (%s); the one at hand is good for %d s", self._who, outcome.cause, left)
+        return self._failure
+
+
+_sources: weakref.WeakSet[TokenSource] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for source in list(_sources):
+        source.begin_anew()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,114 @@
+"""Where a client asks for tokens, and how: from a provider's value, or from an issuer's metadata."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from portvakt.jose.strict_json import read_object
+from portvakt.model.nouns import ClientAuthentication
+from portvakt.model.provider import Body
+from portvakt.wire.issuer_url import check_issuer_url, well_known
+
+if TYPE_CHECKING:
+    from portvakt.model.provider import Provider
+
+_LONGEST_URL = 2048
+_WELL_KNOWN = "/.well-known/"
+
+
+class MetadataRefused(Exception):
+    """A document is not the metadata of the issuer that was asked. The text says why and quotes nothing of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenEndpoint:
+    """A token endpoint as its caller sees it.
+
+    `provider` is how it talks. `authentication` is BASIC or POST (RFC 6749 §2.3.1). `named`: whether the caller
+    wrote its host down; else the issuer's metadata named it.
+    """
+
+    url: str
+    provider: Provider
+    body: Body = Body.FORM
+    authentication: ClientAuthentication = ClientAuthentication.BASIC
+    named: bool = True
+
+
+def documented_endpoint(provider: Provider, issuer_url: str) -> TokenEndpoint:
+    """Return the token endpoint that the provider documents, under its issuer's URL."""
+    body = Body.JSON if Body.JSON in provider.token_bodies else Body.FORM
+    return TokenEndpoint(issuer_url + provider.token_paths[0], provider, body, provider.caller_authentication)
+
+
+def check_issuer(issuer: str) -> str | None:
+    """Return what is wrong with the URL of somebody's issuer, to be said after its name; None if nothing is.
+
+    As `check_issuer_url`, but one slash may end it: some issuers write themselves so.
+    """
+    return check_issuer_url(issuer.removesuffix("/"))
+
+
+def metadata_urls(issuer: str) -> tuple[str, ...]:
+    """Return where an issuer's metadata may lie, best first.
+
+    RFC 8414 §3.1 puts the well-known part before the issuer's path, OpenID Connect Discovery §4 behind it; both
+    remove a terminating slash.
+    """
+    issuer = issuer.removesuffix("/")
+    return (well_known(issuer, "oauth-authorization-server"), f"{issuer}{_WELL_KNOWN}openid-configuration")
+
+
+def read_metadata(issuer: str, body: bytes, provider: Provider) -> TokenEndpoint:
+    """Return the token endpoint that metadata names (RFC 8414 §2). `provider`: how it is expected to talk.
+
+    Raises:
+        MetadataRefused: it is no JSON object, another issuer's (§3.3: "MUST be identical"), or it names no token
+            endpoint to which a secret may be sent: https, or http on loopback where the issuer is there too.
+    """
+    try:
+        metadata = read_object(body)
+    except ValueError:
+        raise MetadataRefused("it is not one JSON object") from None
+    if metadata.get("issuer") != issuer:
+        raise MetadataRefused("its issuer is not the one that was asked")
+    endpoint = metadata.get("token_endpoint")
+    if not isinstance(endpoint, str):
+        raise MetadataRefused("it names no token_endpoint")
+    return TokenEndpoint(
+        _checked(issuer, endpoint),
+        provider,
+        authentication=_authentication(metadata),
+        named=_origin(endpoint) == _origin(issuer),
+    )
+
+
+def _checked(issuer: str, endpoint: str) -> str:
+    parts = urlsplit(endpoint) if len(endpoint) <= _LONGEST_URL else None
+    origin = f"{parts.scheme}://{parts.netloc}" if parts else ""
+    # The grammar of an issuer's URL is that of a plain origin; a path and a query follow it here.
+    if parts is None or parts.fragment or not endpoint.isascii() or not endpoint.isprintable() or " " in endpoint:
+        raise MetadataRefused("its token_endpoint is no plain URL")
+    if check_issuer_url(origin) is not None:
+        raise MetadataRefused("its token_endpoint is no https URL")
+    if parts.scheme == "http" and not issuer.startswith("http://"):
+        raise MetadataRefused("its token_endpoint is plain http")
+    return endpoint
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc
+
+
+def _authentication(metadata: dict[str, object]) -> ClientAuthentication:
+    """Return how to authenticate: Basic if it is taken, which it is where nothing is said (RFC 8414 §2)."""
+    methods = metadata.get("token_endpoint_auth_methods_supported", [ClientAuthentication.BASIC.value])
+    if not isinstance(methods, list):
+        raise MetadataRefused("its token_endpoint_auth_methods_supported is no list")
+    for method in (ClientAuthentication.BASIC, ClientAuthentication.POST):
+        if method.value in methods:
+            return method
+    raise MetadataRefused("its token endpoint takes no client secret")
