@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
 from owners import belong_to_another
@@ -162,6 +162,16 @@ def test_whoever_steals_the_ca_can_play_no_other_machine(tmp_path: Path, name: s
         shake(server, strict_client(tmp_path / "ca.pem"), name)
 
 
+def test_the_ca_signs_servers_only_and_a_server_is_nothing_else(tmp_path: Path) -> None:
+    leaf = certificate_of(serving(tmp_path), tmp_path / "ca.pem").extensions
+    authority = authority_in(tmp_path, NOW).certificate.extensions
+
+    assert authority.get_extension_for_class(x509.BasicConstraints).value == x509.BasicConstraints(True, 0)
+    assert leaf.get_extension_for_class(x509.BasicConstraints).value == x509.BasicConstraints(False, None)
+    purposes = leaf.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert purposes == x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
+
+
 def test_versions_before_tls_1_2_are_not_spoken(tmp_path: Path) -> None:
     assert serving(tmp_path).minimum_version == ssl.TLSVersion.TLSv1_2
 
@@ -251,6 +261,7 @@ def test_K6_a_key_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest
 def test_a_file_that_is_broken_is_refused_and_left_alone(tmp_path: Path) -> None:
     ours = make_authority(NOW)
     own, certificate = pem_of(ours.key), ours.certificate.public_bytes(Encoding.PEM)
+    loopback = ours.certificate.extensions.get_extension_for_class(x509.NameConstraints).value
     path = tmp_path / "ca.key"
     for broken in (
         b"",
@@ -263,9 +274,10 @@ def test_a_file_that_is_broken_is_refused_and_left_alone(tmp_path: Path) -> None
         pem_of(ed25519.Ed25519PrivateKey.generate()) + certificate,
         ours.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"x")) + certificate,
         own + b"x" * 20_000 + certificate,
-        own + unconstrained(ours.key).public_bytes(Encoding.PEM),
-        own + unconstrained(ours.key, signer=make_authority(NOW).key).public_bytes(Encoding.PEM),
-        own + unconstrained(ours.key, elsewhere=True).public_bytes(Encoding.PEM),
+        made_otherwise(ours.key, None),
+        made_otherwise(ours.key, x509.NameConstraints([x509.DNSName("example.com")], None)),
+        made_otherwise(ours.key, loopback, signer=make_authority(NOW).key),
+        made_otherwise(ed25519.Ed25519PrivateKey.generate(), loopback),
     ):
         private(path, broken)
 
@@ -275,10 +287,13 @@ def test_a_file_that_is_broken_is_refused_and_left_alone(tmp_path: Path) -> None
         assert not (tmp_path / "ca.pem").exists()
 
 
-def unconstrained(
-    key: ec.EllipticCurvePrivateKey, *, signer: ec.EllipticCurvePrivateKey | None = None, elsewhere: bool = False
-) -> x509.Certificate:
-    """Return a CA that somebody made otherwise, for any machine, or with constraints for other machines."""
+def made_otherwise(
+    key: ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey,
+    constraints: x509.NameConstraints | None,
+    *,
+    signer: ec.EllipticCurvePrivateKey | None = None,
+) -> bytes:
+    """Return the key and the certificate of a CA that somebody else made."""
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Other")])
     builder = (
         x509.CertificateBuilder()
@@ -286,11 +301,11 @@ def unconstrained(
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(7)
-        .not_valid_before(NOW)
+        .not_valid_before(NOW - timedelta(hours=1))
         .not_valid_after(NOW + timedelta(days=AUTHORITY_DAYS))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
     )
-    if elsewhere:
-        constraints = x509.NameConstraints([x509.DNSName("example.com")], None)
+    if constraints is not None:
         builder = builder.add_extension(constraints, critical=True)
-    return builder.sign(signer or key, SHA256())
+    signed = builder.sign(signer or key, None if isinstance(key, ed25519.Ed25519PrivateKey) else SHA256())
+    return pem_of(key, signed)
