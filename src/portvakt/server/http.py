@@ -225,6 +225,7 @@ async def serve(  # noqa: PLR0913
             sock=listener,
             ssl=ssl,
             ssl_handshake_timeout=limits.head if ssl else None,
+            ssl_shutdown_timeout=limits.farewell if ssl else None,
             backlog=BACKLOG,
         )
         try:
@@ -318,10 +319,13 @@ async def _stop_listening(
     with queue, contextlib.suppress(OSError):
         while len(peers) < BACKLOG:
             peers.append(queue.accept()[0])
-    within = None if ssl is None else listening.limits.head
     taken_in = (
         listening.loop.connect_accepted_socket(
-            lambda: Connection(listening), peer, ssl=ssl, ssl_handshake_timeout=within
+            lambda: Connection(listening),
+            peer,
+            ssl=ssl,
+            ssl_handshake_timeout=listening.limits.head if ssl else None,
+            ssl_shutdown_timeout=listening.limits.farewell if ssl else None,
         )
         for peer in peers
     )

@@ -20,6 +20,7 @@ class Limits:
     idle: float = 30.0  # between an answer and the next request
     write: float = 10.0  # without the peer taking any of an answer
     linger: float = 2.0  # reading on after a refusal, so that the peer gets to read it
+    farewell: float = 1.0  # over TLS, for the peer's own goodbye after ours
     sweep: float = 1.0
     drain: float = 10.0  # for requests in flight when the server stops
     drain_delay: float | None = None  # between "not ready" and the end of accepting; None: 0 on loopback, else 3

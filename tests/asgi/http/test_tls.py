@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import ipaddress
 import ssl
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from portvakt.server.request_head import Limits
 from raw_http import Echo, connect, read_all, read_reply, refused, served, status
 
 if TYPE_CHECKING:
@@ -62,3 +65,17 @@ def test_a_request_over_tls_is_https(contexts: tuple[ssl.SSLContext, ssl.SSLCont
         assert refused(read_all(peer))
 
     assert echo.scopes[0]["scheme"] == "https"
+
+
+def test_a_stop_does_not_wait_for_the_goodbye_of_whoever_is_idle(
+    contexts: tuple[ssl.SSLContext, ssl.SSLContext],
+) -> None:
+    with contextlib.ExitStack() as kept:
+        with served(Echo(), Limits(drain=20, farewell=0.1), tls=contexts[0]) as server:
+            plain = kept.enter_context(connect(server.port))
+            peer = kept.enter_context(contexts[1].wrap_socket(plain, server_hostname="127.0.0.1"))
+            peer.sendall(GET)
+            assert status(read_reply(peer)) == 200
+            began = time.monotonic()
+
+        assert time.monotonic() - began < 10
