@@ -207,7 +207,7 @@ def _check_credential(name: str, value: Secret) -> None:
 
 
 def _wait(seconds: float) -> float:
-    if not isinstance(seconds, int | float) or isinstance(seconds, bool):
+    if type(seconds) not in (int, float):
         raise TypeError("max_wait is a number of seconds")
     if not (seconds >= 0 and math.isfinite(seconds)):
         raise ValueError("max_wait is 0 or more seconds")
