@@ -53,8 +53,8 @@ class Taker:
 
 
 def inspect(
+    context: typer.Context,
     *,
-    given: Annotated[list[str] | None, typer.Argument(hidden=True, metavar="< TOKEN")] = None,
     issuer: Annotated[
         str | None, typer.Option(metavar="URL", help="Verify it by the keys of this issuer, whom you trust.")
     ] = None,
@@ -72,13 +72,13 @@ def inspect(
     Nothing is fetched from an address that the token names. Exit codes: 0 it was shown, and with --issuer is good;
     1 it is refused, or no token that can be read; 5 the issuer's keys were not to be had.
     """
-    if given:
+    if context.args:
         text = "a token comes from standard input: everybody on this machine can see arguments"
         raise Stop(Exit.USAGE, f"{text}; {_INSTEAD}")
     if issuer is None and (audience, provider, ca_file) != (None, None, None):
         raise Stop(Exit.USAGE, "--audience, --provider and --ca-file are for verifying; say --issuer URL too")
     try:
-        token = bare(hidden_text("token", _INSTEAD))
+        token = bare(hidden_text("token", _INSTEAD).strip())
     except NoToken as error:
         raise Stop(Exit.REFUSED, str(error)) from None
     decoded = decode(token)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from portvakt.cli import clients, init, inspect, keys, sandbox, serving
+from portvakt.cli import clients, init, inspect, keys, sandbox, serving, token
 
 
 def assemble() -> typer.Typer:
@@ -22,7 +22,9 @@ def assemble() -> typer.Typer:
     app.command("sandbox")(sandbox.sandbox)
     # "-10m" turns it back; it is no option
     app.command("clock", context_settings={"ignore_unknown_options": True})(sandbox.clock)
-    app.command("inspect")(inspect.inspect)
+    # What is too much is refused by the command, which does not repeat it: it may be a secret.
+    app.command("token", context_settings={"allow_extra_args": True})(token.token)
+    app.command("inspect", context_settings={"allow_extra_args": True})(inspect.inspect)
     app.command("init")(init.init)
     app.command("serve")(serving.serve)
     app.command("check-config")(serving.check_config)

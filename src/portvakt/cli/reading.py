@@ -31,7 +31,7 @@ CaFile = Annotated[
 
 
 def hidden_text(what: str, instead: str) -> str:
-    """Return what stands on standard input, without white space around it; a terminal is asked, and shows nothing.
+    """Return what stands on standard input, without the newline at its end; a terminal is asked, and shows nothing.
 
     `what` is how it is called; `instead` says how to give it, where there is none.
 
@@ -41,10 +41,9 @@ def hidden_text(what: str, instead: str) -> str:
     if sys.stdin is None or sys.stdin.closed:
         raise Stop(Exit.USAGE, f"standard input is closed; {instead}")
     text = _typed(what, instead) if sys.stdin.isatty() else _piped(what)
-    text = text.strip()
-    if not text:
+    if not text.strip():
         raise Stop(Exit.REFUSED, f"there is no {what} on standard input; {instead}")
-    return text
+    return text.removesuffix("\n").removesuffix("\r")
 
 
 def _piped(what: str) -> str:
