@@ -129,7 +129,8 @@ class Calls:
                 continue
             verdict: _Verdict = yield from self._verdict(request, body, response)
             if not verdict.refused:
-                self.source.accepted()
+                if refused:
+                    self.source.accepted_again()
                 return
             refused += 1
             if refused > 1:

@@ -29,7 +29,7 @@ ATTEMPTS = 3
 """So often a request without an answer is sent before those who wait are told. Asking again costs nothing else."""
 
 LONGEST_REST = 300.0
-"""Seconds: so much of what a server that is down asks for is believed."""
+"""Seconds between two tokens asked for in vain; and so much of what a server that is down asks for is believed."""
 
 _NEVER = -math.inf
 _log = logging.getLogger("portvakt.client")
@@ -113,7 +113,7 @@ class TokenSource:
         """Let go of a token that an API refused, if it is still the one that is held.
 
         Returns whether another is worth a try. Not after a new one was refused as well: then nothing is let go of for
-        a while, 1 s at first and 30 at most, or a call that can never succeed would cost a token each time.
+        a while, 1 s at first and 5 minutes at most, or a call that can never succeed would cost a token each time.
         """
         with self._lock:
             if self.held.token is not token:
@@ -127,10 +127,10 @@ class TokenSource:
         """Note that a token that was asked for after a refusal was refused too."""
         with self._lock:
             self._fruitless += 1
-            self._fruitless_until = self._now() + pause_after(self._fruitless, self._draw())
+            self._fruitless_until = self._now() + min(LONGEST_REST, 2.0 ** min(self._fruitless - 1, 10))
 
-    def accepted(self) -> None:
-        """Note that an API took a token."""
+    def accepted_again(self) -> None:
+        """Note that a token that was asked for after a refusal was taken: it was worth the try."""
         self._fruitless = 0
 
     def _look(self) -> Token | Failure | Flight:
