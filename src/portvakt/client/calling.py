@@ -62,6 +62,15 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
+class _Sent:
+    """What was shown, what came back, and the seconds that 429s have cost this call so far."""
+
+    token: Token
+    response: httpx2.Response
+    waited: float
+
+
+@dataclass(frozen=True, slots=True)
 class _Verdict:
     """What an API's reply says of the token, and whether the request may be sent again with another."""
 
@@ -105,44 +114,46 @@ class Calls:
             RateLimited: a 429 asks for more than `max_wait`.
         """
         self._require_home(request)
-        waited = self._pause_before()
-        if waited:
-            yield Wait(waited)
         body = _content(request)
-        refused = limited = 0
+        sent = yield from self._send(request, body, 0.0)
+        verdict = yield from self._verdict(request, body, sent.response)
+        if not verdict.refused or not self.source.refused(sent.token) or not verdict.repeatable:
+            return
+        sent = yield from self._send(request, body, sent.waited)
+        verdict = yield from self._verdict(request, body, sent.response)
+        self.source.tried_again(accepted=not verdict.refused)
+
+    def _send(
+        self, request: httpx2.Request, body: bytes | None, waited: float
+    ) -> Generator[GetToken | Send | Wait, Any, _Sent]:
+        """Send the request with a token, and again after each 429 that can be waited out."""
+        limited = 0
+        pause = self._pause_before()
         while True:
+            waited += pause
+            if waited > self._max_wait:
+                raise too_long("the API takes no more requests", int(self._wall() + pause) + 1, self._max_wait)
+            if pause:
+                yield Wait(pause)
             token: Token = yield GetToken()
             request.headers["Authorization"] = token.authorization
             response: httpx2.Response = yield Send(request)
-            if _place(response.request) != _place(request):
-                return  # a redirect led elsewhere, and took no token with it: what is said there is not about ours
-            self._pace = pause_for_quota(self._api, response.headers, Instant(int(self._wall())))
-            if response.status_code == TOO_MANY:
-                limited += 1
-                pause = self._pause_asked(response, limited)
-                waited += pause
-                if waited > self._max_wait:
-                    raise self._too_long(pause)
-                if body is None:
-                    return
-                yield Wait(pause)
-                continue
-            verdict: _Verdict = yield from self._verdict(request, body, response)
-            if not verdict.refused:
-                if refused:
-                    self.source.accepted_again()
-                return
-            refused += 1
-            if refused > 1:
-                self.source.refused_again()
-                return
-            if not self.source.refused(token) or not verdict.repeatable:
-                return
+            if _place(response.request) == _place(request):
+                self._pace = pause_for_quota(self._api, response.headers, Instant(int(self._wall())))
+                limited += response.status_code == TOO_MANY
+            if response.status_code != TOO_MANY or not limited:
+                return _Sent(token, response, waited)
+            pause = self._pause_asked(response, limited)
+            if body is None:  # a stream is gone once it was sent
+                return _Sent(token, response, waited)
 
     def _verdict(
         self, request: httpx2.Request, body: bytes | None, response: httpx2.Response
     ) -> Generator[Read, None, _Verdict]:
         """Say whether the reply refuses the token, and whether the call may be repeated."""
+        if _place(response.request) != _place(request):
+            # A redirect led elsewhere, and took no token with it: what is said there is not about ours.
+            return _Verdict(refused=False, repeatable=False)
         sent = body or b""
         graphql = is_graphql(self._api, request.method, request.headers.get("content-type", ""), sent)
         said: bytes | None = None
@@ -164,10 +175,7 @@ class Calls:
 
     def _pause_before(self) -> float:
         """Return how long to hold back a call, for what earlier replies said of the API's limit."""
-        quiet = self._quiet_until - self._now()
-        if quiet > self._max_wait:
-            raise self._too_long(quiet)
-        return max(0.0, quiet, min(self._pace, self._max_wait))
+        return max(0.0, self._quiet_until - self._now(), min(self._pace, self._max_wait))
 
     def _pause_asked(self, response: httpx2.Response, limited: int) -> float:
         """Return how long a 429 asks to wait, and remember it for other calls."""
@@ -176,9 +184,6 @@ class Calls:
         pause = stated or pause_after(limited, self._draw())
         self._quiet_until = max(self._quiet_until, self._now() + pause)
         return pause
-
-    def _too_long(self, pause: float) -> Exception:
-        return too_long("the API takes no more requests", int(self._wall() + pause) + 1, self._max_wait)
 
 
 def _content(request: httpx2.Request) -> bytes | None:

@@ -123,15 +123,12 @@ class TokenSource:
             self.held = NO_TOKEN
             return True
 
-    def refused_again(self) -> None:
-        """Note that a token that was asked for after a refusal was refused too."""
+    def tried_again(self, *, accepted: bool) -> None:
+        """Note what became of the token that was asked for after a refusal."""
         with self._lock:
-            self._fruitless += 1
-            self._fruitless_until = self._now() + min(LONGEST_REST, 2.0 ** min(self._fruitless - 1, 10))
-
-    def accepted_again(self) -> None:
-        """Note that a token that was asked for after a refusal was taken: it was worth the try."""
-        self._fruitless = 0
+            self._fruitless = 0 if accepted else self._fruitless + 1
+            if self._fruitless:
+                self._fruitless_until = self._now() + min(LONGEST_REST, 2.0 ** min(self._fruitless - 1, 10))
 
     def _look(self) -> Token | Failure | Flight:
         """Return the token, or what to wait for, or why there is none for now."""
