@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 API = "https://api.example"
+SCOPES = ("read", "write")
 METHODS = ("client_secret_basic", "client_secret_post")
 
 
@@ -34,7 +35,7 @@ class Client(ClientMixin):  # type: ignore[misc]  # the library has no types
         return self.client_id
 
     def get_allowed_scope(self, scope: str) -> str:
-        return " ".join(one for one in scope.split() if one in {"read", "write"})
+        return " ".join(one for one in scope.split() if one in SCOPES)
 
     def check_client_secret(self, client_secret: str) -> bool:
         return secrets.compare_digest(self.client_secret, client_secret)
@@ -69,6 +70,7 @@ def make(issuer: str) -> tuple[Callable[..., Any], dict[str, str]]:
     os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "1"  # plain http on loopback
     client = Client("peer", secrets.token_urlsafe(32))
     app = Flask(__name__)
+    app.config["OAUTH2_SCOPES_SUPPORTED"] = SCOPES
     server = AuthorizationServer(
         app,
         query_client={client.client_id: client}.get,
@@ -87,6 +89,7 @@ def make(issuer: str) -> tuple[Callable[..., Any], dict[str, str]]:
         return jsonify(
             issuer=issuer,
             token_endpoint=f"{issuer}/oauth/token",
+            scopes_supported=SCOPES,
             grant_types_supported=["client_credentials"],
             token_endpoint_auth_methods_supported=METHODS,
         )

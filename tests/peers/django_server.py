@@ -68,4 +68,5 @@ def _clients(issuer: str) -> dict[str, Any]:
         )
         made[name] = {"client_id": client.client_id, "client_secret": secret}
     connections.close_all()  # a worker has its own
-    return {"token_url": f"{issuer}/o/token/", **made["hashed"], "plain": made["plain"]}
+    issuer += "/o"  # RFC 8414 §3.1: its metadata is at /.well-known/oauth-authorization-server/o
+    return {"issuer": issuer, "token_url": f"{issuer}/token/", **made["hashed"], "plain": made["plain"]}

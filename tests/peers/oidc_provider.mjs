@@ -11,7 +11,7 @@ const client = { client_id: 'peer', client_secret: randomBytes(32).toString('bas
 const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
 
 const configuration = {
-  clients: [{ ...client, grant_types: ['client_credentials'], redirect_uris: [], response_types: [] }],
+  clients: [{ ...client, grant_types: ['client_credentials'], redirect_uris: [], response_types: [], scope: 'read write' }],
   clientAuthMethods: ['client_secret_basic', 'client_secret_post'],
   cookies: { keys: [randomBytes(32).toString('base64url')] },
   jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), kid: 'one', use: 'sig', alg: 'RS256' }] },
