@@ -10,8 +10,30 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from portvakt.model.behalf import (
+        Code,
+        Family,
+        Grant,
+        Organisation,
+        Password,
+        RefreshToken,
+        Session,
+        Transaction,
+    )
     from portvakt.model.nouns import Client, ClientSecret, SigningKey, User
-    from portvakt.model.values import ClientId, Instant, IssuerName, KeyId, SecretId
+    from portvakt.model.values import (
+        ClientId,
+        FamilyId,
+        GrantId,
+        Instant,
+        IssuerName,
+        KeyId,
+        OrganisationNumber,
+        SecretId,
+        SessionId,
+        TransactionId,
+        UserId,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +106,193 @@ class RetireKey:
     published_until: Instant
 
 
-Change = AddUser | AddClient | ChangeClient | SetClientDisabled | AddSecret | ExpireSecret | AddKey | RetireKey
+@dataclass(frozen=True, slots=True)
+class SetPassword:
+    """Insert or replace a user's password. Lost if there is no such user."""
+
+    password: Password
+
+
+@dataclass(frozen=True, slots=True)
+class AddOrganisation:
+    """Insert an organisation. Lost if the issuer has one with that number."""
+
+    organisation: Organisation
+
+
+@dataclass(frozen=True, slots=True)
+class AddMember:
+    """Make a user a member. Lost if the user is one, or if there is no such user or organisation."""
+
+    issuer: IssuerName
+    number: OrganisationNumber
+    user_id: UserId
+    since: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveMember:
+    """End a membership. Lost if there is none."""
+
+    issuer: IssuerName
+    number: OrganisationNumber
+    user_id: UserId
+
+
+@dataclass(frozen=True, slots=True)
+class AddSession:
+    """Insert a session. Lost if there is one with that id or digest."""
+
+    session: Session
+
+
+@dataclass(frozen=True, slots=True)
+class EndSession:
+    """Revoke a session. Lost if there is none that lives."""
+
+    issuer: IssuerName
+    session_id: SessionId
+    revoked_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class AddTransaction:
+    """Insert a transaction. Lost if there is one with that id."""
+
+    transaction: Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerTransaction:
+    """Note that a transaction was answered. Lost if it was already: one request gives one code."""
+
+    issuer: IssuerName
+    transaction_id: TransactionId
+    answered_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class AddGrant:
+    """Insert a grant. Lost if there is one with that id."""
+
+    grant: Grant
+
+
+@dataclass(frozen=True, slots=True)
+class RevokeGrant:
+    """Revoke a grant, and with it all that came from it. Lost if it was already."""
+
+    issuer: IssuerName
+    grant_id: GrantId
+    revoked_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class AddCode:
+    """Insert a code. Lost if there is one with that digest."""
+
+    code: Code
+
+
+@dataclass(frozen=True, slots=True)
+class RedeemCode:
+    """Redeem a code. Lost if it was already (RFC 6749 §4.1.2), or if its grant was revoked meanwhile."""
+
+    issuer: IssuerName
+    digest: bytes
+    redeemed_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class AddFamily:
+    """Insert a family. Lost if there is one with that id."""
+
+    family: Family
+
+
+@dataclass(frozen=True, slots=True)
+class AdvanceFamily:
+    """Raise a family's generation from `generation` by one. Lost if it is another by now, or was revoked."""
+
+    issuer: IssuerName
+    family_id: FamilyId
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class RevokeFamily:
+    """Revoke a family. Lost if it was already."""
+
+    issuer: IssuerName
+    family_id: FamilyId
+    revoked_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class AddRefreshToken:
+    """Insert a refresh token. Lost if there is one with that digest, or one of that family and generation."""
+
+    token: RefreshToken
+
+
+@dataclass(frozen=True, slots=True)
+class RedeemRefreshToken:
+    """Redeem a rotating refresh token, keeping what a repeat may get. Lost if it was already."""
+
+    issuer: IssuerName
+    digest: bytes
+    redeemed_at: Instant
+    reissue: bytes | None
+    request: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetReissue:
+    """Delete what a repeat of an older generation could get. Lost if there is no such token."""
+
+    issuer: IssuerName
+    family_id: FamilyId
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class AddRevocation:
+    """Tell the guards of a grant that ended; they keep it until `until`, when its last access token has ended."""
+
+    issuer: IssuerName
+    grant_id: GrantId
+    until: Instant
+
+
+Change = (
+    AddUser
+    | AddClient
+    | ChangeClient
+    | SetClientDisabled
+    | AddSecret
+    | ExpireSecret
+    | AddKey
+    | RetireKey
+    | SetPassword
+    | AddOrganisation
+    | AddMember
+    | RemoveMember
+    | AddSession
+    | EndSession
+    | AddTransaction
+    | AnswerTransaction
+    | AddGrant
+    | RevokeGrant
+    | AddCode
+    | RedeemCode
+    | AddFamily
+    | AdvanceFamily
+    | RevokeFamily
+    | AddRefreshToken
+    | RedeemRefreshToken
+    | ForgetReissue
+    | AddRevocation
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,11 +50,15 @@ class Issuer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """Somebody whom clients belong to, and with whose roles they act. `id` begins with `user_`."""
+    """Somebody whom clients belong to, and with whose roles they act. `id` begins with `user_`.
+
+    `locale` is the language that the user chose, such as `nb`; None: none was chosen.
+    """
 
     id: UserId
     issuer: IssuerName
     email: str
+    locale: str | None = None
     roles: frozenset[str] = frozenset()
     created_at: Instant
     disabled_at: Instant | None = None
@@ -84,7 +88,8 @@ class Client:
     """An application that asks for tokens. It belongs to `owner` and acts with that user's roles.
 
     `scopes` is what it may ask for, `default_scopes` what it gets when it asks for none, `grants` the
-    grant types that it may use. `version` counts changes: a change made on an older version is lost.
+    grant types that it may use, `redirect_uris` where users may be sent back to. `version` counts changes:
+    a change made on an older version is lost.
     """
 
     id: ClientId
@@ -96,6 +101,7 @@ class Client:
     grants: frozenset[str] = frozenset({"client_credentials"})
     scopes: tuple[str, ...] = ()
     default_scopes: tuple[str, ...] = ()
+    redirect_uris: tuple[str, ...] = ()
     created_at: Instant
     disabled_at: Instant | None = None
     version: int = 1

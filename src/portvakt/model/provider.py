@@ -62,6 +62,20 @@ class Refresh(Enum):
     STATIC = "static"  # the same one comes back; confidential clients only
 
 
+class Consent(Enum):
+    """How often a user is asked whether an application may act for them."""
+
+    EVERY_TIME = "every time"
+    REMEMBERED = "remembered"  # for user, client, company and scopes, until revoked
+
+
+class Company(Enum):
+    """Whether what a user gives is for one company."""
+
+    OPTIONAL = "optional"  # where the user has any
+    REQUIRED = "required"
+
+
 class PlainHttp(Enum):
     """Where an issuer may be served without TLS."""
 
@@ -193,6 +207,11 @@ class Provider:
     code_redirect: CodeRedirect = CodeRedirect.AS_SENT
     code_lifetime: Seconds = Seconds(60)
     refresh: Refresh = Refresh.ROTATING
+    refresh_idle: Seconds = Seconds(30 * 86400)  # a rotating token that nobody used for so long has ended
+    refresh_absolute: Seconds = Seconds(365 * 86400)  # and so has its whole family after so long
+    reissue_window: Seconds = Seconds(10)  # in which the same request gets the same answer; 0: never
+    consent: Consent = Consent.REMEMBERED
+    company: Company = Company.OPTIONAL
 
     metadata: Metadata = Metadata.DOCUMENTED
     plain_http: PlainHttp = PlainHttp.LOOPBACK

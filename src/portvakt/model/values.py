@@ -19,6 +19,13 @@ ClientId = NewType("ClientId", str)
 UserId = NewType("UserId", str)
 SecretId = NewType("SecretId", str)
 KeyId = NewType("KeyId", str)
+GrantId = NewType("GrantId", str)
+FamilyId = NewType("FamilyId", str)
+TransactionId = NewType("TransactionId", str)
+SessionId = NewType("SessionId", str)
+
+OrganisationNumber = NewType("OrganisationNumber", str)
+"""A company's number in its country's register, as digits."""
 
 
 class Secret:

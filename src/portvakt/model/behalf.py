@@ -1,0 +1,188 @@
+"""What stands between a user and a client that acts for them: sessions, transactions, grants, codes, refresh tokens.
+
+Codes, refresh tokens and session cookies are opaque texts of 256 random bits. What is kept of one is its digest,
+HMAC-SHA-256 under the installation's pepper: 32 bytes, by which its row is found.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from portvakt.model.nouns import ClientFacts, User
+    from portvakt.model.values import (
+        ClientId,
+        FamilyId,
+        GrantId,
+        Instant,
+        IssuerName,
+        OrganisationNumber,
+        SessionId,
+        TransactionId,
+        UserId,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Password:
+    """How a user proves who they are: an Argon2id hash in the PHC format, never the password."""
+
+    issuer: IssuerName
+    user_id: UserId
+    hash: str = field(repr=False)
+    changed_at: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Organisation:
+    """A company whose data an API holds."""
+
+    issuer: IssuerName
+    number: OrganisationNumber
+    name: str
+    created_at: Instant
+    disabled_at: Instant | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """A browser in which a user has logged in. `id` is for lists; the cookie's own text is kept as `digest` alone."""
+
+    issuer: IssuerName
+    id: SessionId
+    digest: bytes = field(repr=False)
+    user_id: UserId
+    created_at: Instant
+    expires_at: Instant
+    revoked_at: Instant | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transaction:
+    """An authorization request that a logged-in user has yet to answer, in the browser of that session.
+
+    Every member was checked when it was made. `redirect_uri` is where the answer goes, `redirect_sent` whether the
+    request named it (RFC 6749 §4.1.3). `challenge`: PKCE S256 (RFC 7636 §4.2), None if none was sent. `organisation`:
+    the only one that may be chosen, None if the user may choose. `answered_at`: once, then never again.
+    """
+
+    issuer: IssuerName
+    id: TransactionId
+    session_id: SessionId
+    user_id: UserId
+    client_id: ClientId
+    redirect_uri: str
+    redirect_sent: bool
+    scopes: tuple[str, ...]
+    state: str | None = field(default=None, repr=False)
+    challenge: str | None = None
+    organisation: OrganisationNumber | None = None
+    locale: str | None = None
+    created_at: Instant
+    expires_at: Instant
+    answered_at: Instant | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """What a user gave: to which client, for which company, which scopes. One for each authorization.
+
+    Revoking it ends its codes, its refresh tokens and, at the guards, its access tokens (`gid`).
+    """
+
+    issuer: IssuerName
+    id: GrantId
+    user_id: UserId
+    client_id: ClientId
+    organisation: OrganisationNumber | None
+    scopes: tuple[str, ...]
+    created_at: Instant
+    revoked_at: Instant | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Code:
+    """An authorization code (RFC 6749 §4.1.2), good once. `redeemed_at` says when that was."""
+
+    issuer: IssuerName
+    digest: bytes = field(repr=False)
+    grant_id: GrantId
+    client_id: ClientId
+    redirect_uri: str
+    redirect_sent: bool
+    challenge: str | None
+    created_at: Instant
+    expires_at: Instant
+    redeemed_at: Instant | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """All refresh tokens that came from one code. `generation` counts rotations; it only ever rises by one.
+
+    `ends_at`: the absolute end, None if there is none (a static token). `revoked_at` ends all of it.
+    """
+
+    issuer: IssuerName
+    id: FamilyId
+    grant_id: GrantId
+    client_id: ClientId
+    generation: int
+    created_at: Instant
+    ends_at: Instant | None
+    revoked_at: Instant | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefreshToken:
+    """One refresh token of a family: the one of `generation`.
+
+    `expires_at`: its idle end, None for a static one. `redeemed_at`: when its successor was made. `reissue`: the
+    successor and the access token's claims, sealed under the token itself, for as long as the same request may get
+    the same answer (security.md's rule on re-issue); `request` is a digest of that request.
+    """
+
+    issuer: IssuerName
+    digest: bytes = field(repr=False)
+    family_id: FamilyId
+    generation: int
+    created_at: Instant
+    expires_at: Instant | None
+    redeemed_at: Instant | None = None
+    reissue: bytes | None = field(default=None, repr=False)
+    request: bytes | None = field(default=None, repr=False)
+    last_used_at: Instant | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Whether what a grant rests on still stands: read together, so that one look decides (`is_live`).
+
+    `organisation` None: the grant is for none. `is_member`: whether the user belongs to it now.
+    """
+
+    client: ClientFacts
+    user: User
+    grant: Grant
+    organisation: Organisation | None
+    is_member: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeFacts:
+    """All that a decision about a code needs."""
+
+    code: Code
+    standing: Standing
+    families: tuple[Family, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefreshFacts:
+    """All that a decision about a refresh token needs. `successor` is the next generation's token, if it was made."""
+
+    token: RefreshToken
+    family: Family
+    standing: Standing
+    successor: RefreshToken | None = None
