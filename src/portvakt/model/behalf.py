@@ -122,6 +122,7 @@ class Family:
     """All refresh tokens that came from one code. `generation` counts rotations; it only ever rises by one.
 
     `ends_at`: the absolute end, None if there is none (a static token). `revoked_at` ends all of it.
+    `repeated_generation` is the newest one whose answer was given again, `repeats` how many running were.
     """
 
     issuer: IssuerName
@@ -132,6 +133,8 @@ class Family:
     created_at: Instant
     ends_at: Instant | None
     revoked_at: Instant | None = None
+    repeated_generation: int | None = None
+    repeats: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -212,7 +212,9 @@ class AddFamily:
 
 @dataclass(frozen=True, slots=True)
 class AdvanceFamily:
-    """Raise a family's generation from `generation` by one. Lost if it is another by now, or was revoked."""
+    """Raise a family's generation from `generation` by one. Lost if it is another by now, or if the family or its
+    grant was revoked.
+    """
 
     issuer: IssuerName
     family_id: FamilyId
@@ -256,6 +258,20 @@ class ForgetReissue:
 
 
 @dataclass(frozen=True, slots=True)
+class NoteRepeat:
+    """Note that the answer to `generation` was given again, as for `repeats` generations running.
+
+    Lost if the family's generation is not the next one (by now its successor was redeemed), or if the family or its
+    grant was revoked: a repeat is an answer only while nothing has moved.
+    """
+
+    issuer: IssuerName
+    family_id: FamilyId
+    generation: int
+    repeats: int
+
+
+@dataclass(frozen=True, slots=True)
 class AddRevocation:
     """Tell the guards of a grant that ended; they keep it until `until`, when its last access token has ended."""
 
@@ -291,6 +307,7 @@ Change = (
     | AddRefreshToken
     | RedeemRefreshToken
     | ForgetReissue
+    | NoteRepeat
     | AddRevocation
 )
 

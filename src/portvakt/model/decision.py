@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 AnswerT_co = TypeVar("AnswerT_co", covariant=True)
 
+ACCESS_DENIED = "access_denied"
 INVALID_REQUEST = "invalid_request"
 INVALID_CLIENT = "invalid_client"
 INVALID_GRANT = "invalid_grant"
@@ -24,6 +25,8 @@ INVALID_TOKEN = "invalid_token"
 INSUFFICIENT_SCOPE = "insufficient_scope"
 UNAUTHORIZED_CLIENT = "unauthorized_client"
 UNSUPPORTED_GRANT_TYPE = "unsupported_grant_type"
+UNSUPPORTED_RESPONSE_TYPE = "unsupported_response_type"
+UNSUPPORTED_TOKEN_TYPE = "unsupported_token_type"
 SERVER_ERROR = "server_error"
 RATE_LIMITED = "rate_limited"
 """Ours: no RFC has a code for it. On the wire it is the provider's `rate_limited.code`."""

@@ -47,6 +47,13 @@ class TokenHeader(Enum):
         return self.value
 
 
+class LoopbackPort(Enum):
+    """Whose redirect URIs on loopback may name another port than the one that was registered."""
+
+    PUBLIC_CLIENTS = "public clients"  # RFC 8252 §7.3; `localhost` too
+    TESTS_TOO = "tests too"  # and a confidential client's literal addresses, at an issuer that is on loopback itself
+
+
 class CodeRedirect(Enum):
     """Whether a code exchange repeats `redirect_uri`."""
 
@@ -173,6 +180,7 @@ class Provider:
     Paths are under the issuer's URL; the first of several is the one that is documented. Lifetimes are
     seconds. `scopes` None: what each client was registered with; else the only ones that exist.
     `caller_authentication` is how the document asks callers to prove who they are; the server takes others too.
+    `authorize_requires`: a public client's request needs a `code_challenge` whatever stands there.
     `stated_short_by`: seconds by which `expires_in` is less than the token's life.
     """
 
@@ -203,7 +211,10 @@ class Provider:
     token_quota: Quota | None = None
 
     authorize_path: str | None = "/authorize"
-    authorize_requires: tuple[str, ...] = ("client_id", "response_type")  # RFC 6749 §4.1.1
+    # RFC 6749 §4.1.1; RFC 9700 §2.1.1 has PKCE for public clients and recommends it for all
+    authorize_requires: tuple[str, ...] = ("client_id", "response_type", "code_challenge")
+    redirect_members: tuple[str, ...] = ("code", "state", "iss")  # RFC 6749 §4.1.2, RFC 9207 §2
+    loopback_port: LoopbackPort = LoopbackPort.PUBLIC_CLIENTS
     code_redirect: CodeRedirect = CodeRedirect.AS_SENT
     code_lifetime: Seconds = Seconds(60)
     refresh: Refresh = Refresh.ROTATING

@@ -9,6 +9,7 @@ from portvakt.model.provider import (
     Consent,
     Environment,
     Evidence,
+    LoopbackPort,
     Metadata,
     Provider,
     Refresh,
@@ -36,6 +37,8 @@ LUCA = Provider(
     lifetime=Seconds(3600),
     authorize_path="/api/v1/oauth2/authorize",
     authorize_requires=("client_id", "redirect_uri", "response_type", "scope"),
+    redirect_members=("code", "scope", "state", "iss"),
+    loopback_port=LoopbackPort.TESTS_TOO,
     code_redirect=CodeRedirect.MAY_BE_OMITTED,
     code_lifetime=Seconds(600),
     refresh=Refresh.STATIC,
@@ -65,6 +68,14 @@ LUCA = Provider(
             field="authorize_requires",
             source=Source.SEED,
             says="client_id, redirect_uri, response_type, scope: (required)",
+        ),
+        Evidence(
+            field="redirect_members",
+            source=Source.SEED,
+            says="scope Contains a scope that you have granted access to; state, iss: ours",
+        ),
+        Evidence(
+            field="loopback_port", source=Source.OURS, says="so that an application is tried on any port of its machine"
         ),
         Evidence(field="code_redirect", source=Source.SEED, says="the sample exchange sends no redirect_uri"),
         Evidence(field="code_lifetime", source=Source.SEED, says="This code is valid for 10 minutes"),
