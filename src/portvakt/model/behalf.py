@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from portvakt.model.nouns import ClientFacts, User
     from portvakt.model.values import (
+        ApiKeyId,
         ClientId,
         FamilyId,
         GrantId,
@@ -189,3 +190,50 @@ class RefreshFacts:
     family: Family
     standing: Standing
     successor: RefreshToken | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionFacts:
+    """A session, whose it is, and the organisations that they belong to, by number; the disabled ones too."""
+
+    session: Session
+    user: User
+    organisations: tuple[Organisation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKey:
+    """A user's personal API key. The key itself is a signed token; `id` is its `jti`, and nothing else of it is kept.
+
+    `organisation` None: it is for none. `expires_at` None: no end was chosen.
+    """
+
+    issuer: IssuerName
+    id: ApiKeyId
+    user_id: UserId
+    organisation: OrganisationNumber | None = None
+    name: str = ""
+    created_at: Instant
+    expires_at: Instant | None = None
+    revoked_at: Instant | None = None
+    last_used_at: Instant | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKeyFacts:
+    """All that tells whether an API key is live. `is_member`: whether the user belongs to its organisation now."""
+
+    key: ApiKey
+    user: User
+    organisation: Organisation | None
+    is_member: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revocation:
+    """A grant that ended, as the guards are told. `sequence` says when: later sets of changes have greater ones."""
+
+    issuer: IssuerName
+    sequence: int
+    grant_id: GrantId
+    until: Instant

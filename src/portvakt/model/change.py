@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from portvakt.model.behalf import (
+        ApiKey,
         Code,
         Family,
         Grant,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     )
     from portvakt.model.nouns import Client, ClientSecret, SigningKey, User
     from portvakt.model.values import (
+        ApiKeyId,
         ClientId,
         FamilyId,
         GrantId,
@@ -148,7 +150,7 @@ class AddSession:
 
 @dataclass(frozen=True, slots=True)
 class EndSession:
-    """Revoke a session. Lost if there is none that lives."""
+    """Revoke a session, also one that has expired. Lost if there is none, or it was revoked already."""
 
     issuer: IssuerName
     session_id: SessionId
@@ -212,8 +214,9 @@ class AddFamily:
 
 @dataclass(frozen=True, slots=True)
 class AdvanceFamily:
-    """Raise a family's generation from `generation` by one. Lost if it is another by now, or if the family or its
-    grant was revoked.
+    """Raise a family's generation from `generation` by one.
+
+    Lost if it is another by now, or if the family or its grant was revoked.
     """
 
     issuer: IssuerName
@@ -280,6 +283,22 @@ class AddRevocation:
     until: Instant
 
 
+@dataclass(frozen=True, slots=True)
+class AddApiKey:
+    """Insert an API key. Lost if there is one with that id, or if there is no such user or organisation."""
+
+    key: ApiKey
+
+
+@dataclass(frozen=True, slots=True)
+class RevokeApiKey:
+    """Revoke an API key. Lost if there is none, or it was revoked already."""
+
+    issuer: IssuerName
+    key_id: ApiKeyId
+    revoked_at: Instant
+
+
 Change = (
     AddUser
     | AddClient
@@ -309,6 +328,8 @@ Change = (
     | ForgetReissue
     | NoteRepeat
     | AddRevocation
+    | AddApiKey
+    | RevokeApiKey
 )
 
 

@@ -23,6 +23,7 @@ GrantId = NewType("GrantId", str)
 FamilyId = NewType("FamilyId", str)
 TransactionId = NewType("TransactionId", str)
 SessionId = NewType("SessionId", str)
+ApiKeyId = NewType("ApiKeyId", str)
 
 OrganisationNumber = NewType("OrganisationNumber", str)
 """A company's number in its country's register, as digits."""
