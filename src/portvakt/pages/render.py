@@ -1,0 +1,201 @@
+"""A view becomes a reply: its template, in its language, under headers that let the page load and do nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64encode
+from functools import partial
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from portvakt.model.message import Reply
+from portvakt.pages.colour import shades
+from portvakt.pages.locale import LOCALES, choose_locale, date, date_and_time, iso
+from portvakt.pages.shown import application_url, grouped, host_of, own_path, shown
+from portvakt.pages.static import STYLESHEET
+from portvakt.pages.texts import SCOPES, text
+from portvakt.pages.views import (
+    AlreadyAnswered,
+    ApiKeys,
+    Connected,
+    Consent,
+    Home,
+    LoggedOut,
+    LogIn,
+    LogInProblem,
+    LogOut,
+    NoAccess,
+    NoCompany,
+    Problem,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from portvakt.pages.locale import Locale
+    from portvakt.pages.views import Brand, View
+
+__all__ = ["choose_locale", "render"]
+
+_TEMPLATES: dict[type[View], str] = {
+    LogIn: "log_in.html",
+    Consent: "consent.html",
+    NoAccess: "no_access.html",
+    NoCompany: "no_company.html",
+    AlreadyAnswered: "answered.html",
+    Problem: "problem.html",
+    LogOut: "log_out.html",
+    LoggedOut: "logged_out.html",
+    Home: "home.html",
+    Connected: "connected.html",
+    ApiKeys: "api_keys.html",
+}
+
+_LOG_IN_STATUS = {
+    LogInProblem.WRONG: 403,  # RFC 9110 §15.5.4; 401 would have to name a scheme
+    LogInProblem.EXPIRED: 403,
+    LogInProblem.LIMITED: 429,
+    LogInProblem.BUSY: 503,
+}
+
+_HEADERS = (
+    ("content-type", "text/html; charset=utf-8"),
+    ("cache-control", "no-store"),
+    ("x-frame-options", "DENY"),  # RFC 9700 §4.16, for browsers without `frame-ancestors`
+    ("referrer-policy", "no-referrer"),  # RFC 9700 §4.2.4
+    ("x-content-type-options", "nosniff"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    (
+        "permissions-policy",
+        "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
+    ),
+)
+
+_ENVIRONMENT = Environment(
+    loader=PackageLoader("portvakt.pages"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    auto_reload=False,
+    cache_size=-1,
+)
+_ENVIRONMENT.filters |= {
+    "number": grouped,
+    "host": host_of,
+    "own": own_path,
+    "application": application_url,
+    "iso": iso,
+    "plain": shown,
+}
+
+
+def render(view: View, locale: Locale, *, other_language: str | None = None) -> Reply:
+    """Return the page. `other_language`: the path at which it stands in the other language, None for no such link.
+
+    The status is the view's own: 200, or what its problem means. Whoever serves it may add cookies and `retry-after`.
+
+    Raises:
+        ValueError: an address in the view is not of the kind that may stand there.
+    """
+    style = _style(view.brand)
+    body = _ENVIRONMENT.get_template(_TEMPLATES[type(view)]).render(
+        v=view,
+        brand=view.brand,
+        locale=locale,
+        t=partial(text, locale),
+        name=partial(_name, locale),
+        plain=partial(_plain, locale),
+        scope=partial(_scope, locale),
+        date=lambda moment: date(moment, locale),
+        date_and_time=lambda moment: date_and_time(moment, locale),
+        other=_other(locale, other_language),
+        style=style,
+        light=shades(view.brand.colour)[0],
+        stylesheet=STYLESHEET,
+    )
+    policy = ("content-security-policy", _policy(view, style))
+    return Reply(_status(view), (*_HEADERS, policy), body.encode())
+
+
+def _status(view: View) -> int:
+    match view:
+        case LogIn(problem=LogInProblem() as problem):
+            return _LOG_IN_STATUS[problem]
+        case Problem(fault=fault):
+            return fault.status
+        case NoAccess() | NoCompany():
+            return 403
+        case AlreadyAnswered():
+            return 409
+        case Consent(missing=True):
+            return 400
+        case ApiKeys(problem=problem) if problem is not None:
+            return 400
+        case _:
+            return 200
+
+
+def _policy(view: View, style: str) -> str:
+    """Return the Content-Security-Policy (level 3). The one inline part, the brand's colours, is allowed by hash."""
+    digest = b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    redirect_uri = view.redirect_uri if isinstance(view, LogIn | Consent) else None
+    targets = "'self'" if redirect_uri is None else f"'self' {_ways_back(redirect_uri)}"
+    return (
+        f"default-src 'none'; style-src 'self' 'sha256-{digest}'; img-src 'self' data:; "
+        f"form-action {targets}; frame-ancestors 'none'; base-uri 'none'"
+    )
+
+
+def _ways_back(redirect_uri: str) -> str:
+    """Return where the answer to a form may end up, as a source of `form-action`.
+
+    Chromium holds every redirect that follows a form to the directive (measured with version 156), not only
+    the first: after our own 303 also those by which the application sends the user on, often to another of its hosts
+    (www, app). Those cannot be known here, so an application on the web gets its scheme and not its origin. On the
+    user's own machine any port will do, as for the redirect URI (RFC 8252 §7.3), and an app has its own scheme.
+    """
+    parts = urlsplit(redirect_uri)
+    if parts.scheme == "http":
+        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+        return f"http://{host}:*"
+    return f"{parts.scheme}:"
+
+
+def _style(brand: Brand) -> str:
+    light, dark = shades(brand.colour)
+    text_of: Callable[[str, str, str], str] = ":root{{--fill:{};--on-fill:{};--ink:{}}}".format
+    return (
+        text_of(light.fill, light.on_fill, light.ink)
+        + "@media(prefers-color-scheme:dark){"
+        + text_of(dark.fill, dark.on_fill, dark.ink)
+        + "}"
+    )
+
+
+def _other(locale: Locale, url: str | None) -> tuple[Locale, str, Markup] | None:
+    """Return the other language, where the page stands in it, and what it calls itself."""
+    if url is None:
+        return None
+    (language,) = (one for one in LOCALES if one != locale)
+    return language, own_path(url), text(language, "language.name")
+
+
+def _plain(locale: Locale, stranger: str) -> str:
+    """Return a name for a title or an attribute."""
+    return shown(stranger) or text(locale, "unnamed")
+
+
+def _name(locale: Locale, stranger: str) -> Markup:
+    """Return a name for a sentence: its direction of writing stays its own (Unicode TR 9, HTML `bdi`)."""
+    return Markup("<bdi>{}</bdi>").format(_plain(locale, stranger))
+
+
+def _scope(locale: Locale, scope: str) -> Markup:
+    """Return what a scope lets an application do; one that we have no words for is shown by its own name."""
+    known = SCOPES[locale].get(scope)
+    return Markup("{}").format(known) if known else Markup("<code>{}</code>").format(_plain(locale, scope))
