@@ -35,6 +35,8 @@ class Issuer:
     `url` is the `iss` of its tokens: no trailing slash, query or fragment, never derived from a request.
     `api_url` is where its API lives; `audience` is the `aud` of its access tokens, which live `lifetime`
     seconds. Quotas and lifetime are the provider's own unless its settings say otherwise; None means no quota.
+    `title` is what its pages are headed with ("": the provider's), `colour` their accent as #rrggbb (None: the
+    pages' own), `test` whether they say that nothing here is real.
     """
 
     name: IssuerName
@@ -46,6 +48,9 @@ class Issuer:
     algorithm: Algorithm = Algorithm.RS256
     token_quota: Quota | None = None
     api_quota: Quota | None = None
+    title: str = ""
+    colour: str | None = None
+    test: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

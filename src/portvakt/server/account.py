@@ -1,0 +1,234 @@
+"""Where people log in and out, and see what they gave to whom: `/login`, `/logout`, `/account`, `/connected`."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+from portvakt.model.behalf import Session
+from portvakt.model.change import AddSession, EndSession
+from portvakt.model.provider import Quota
+from portvakt.model.values import Instant, Seconds, Secret, SessionId
+from portvakt.pages.views import Company, Connected, Connection, Fault, Home, LoggedOut, LogIn, LogInProblem, LogOut
+from portvakt.protocol.answer.ending import end_grant
+from portvakt.protocol.credentials import SECRET_OCTETS, Kind, keep_opaque, mint, mint_id
+from portvakt.server.browser import SESSION, clear_cookie, set_cookie
+from portvakt.server.desk import NotOurForm
+from portvakt.server.passwords import LONGEST, Busy
+from portvakt.wire.address import bucket_address
+
+if TYPE_CHECKING:
+    from portvakt.model.behalf import Grant, SessionFacts
+    from portvakt.model.change import Change
+    from portvakt.model.nouns import User
+    from portvakt.server.call import Call, Receive, Send
+    from portvakt.server.desk import Desk
+
+SESSION_LIFE = Seconds(12 * 3600)
+WRONG_PASSWORDS = Quota(10, Seconds(300))
+"""For one email from one address; the right password from elsewhere is not kept out by it."""
+
+WRONG_PASSWORDS_OF_ADDRESS = Quota(100, Seconds(300))
+_ID_OCTETS = 32
+
+
+class Account:
+    """The routes of people who log in at one issuer."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    # --- log in -------------------------------------------------------------------------------------------------------
+
+    async def log_in(self, call: Call, receive: Receive, send: Send) -> None:
+        """Show the form; take it and begin a session."""
+        if call.scope["method"] == "POST":
+            await self._take_log_in(call, receive, send)
+            return
+        await self.show_log_in(call, send, return_to=f"{self._desk.root}/account")
+
+    async def show_log_in(
+        self,
+        call: Call,
+        send: Send,
+        *,
+        return_to: str,
+        email: str = "",
+        problem: LogInProblem | None = None,
+        client_name: str | None = None,
+        redirect_uri: str | None = None,
+        locale: str | None = None,
+    ) -> None:
+        """Answer with the log-in page. Nothing is kept for it on the server (U10)."""
+        desk = self._desk
+        visit, headers = desk.visit(call)
+        view = LogIn(
+            brand=desk.brand,
+            action=f"{desk.root}/login",
+            csrf=desk.token("log in", visit),
+            return_to=return_to,
+            email=email,
+            problem=problem,
+            client_name=client_name,
+            redirect_uri=redirect_uri,
+        )
+        await desk.show(call, send, view, desk.locale(call, asked=locale), *headers)
+
+    async def _take_log_in(self, call: Call, receive: Receive, send: Send) -> None:
+        desk = self._desk
+        try:
+            form = await desk.form(call, receive)
+        except NotOurForm:
+            await desk.problem(call, send, Fault.FORBIDDEN)
+            return
+        return_to = desk.return_to(form.get("return_to", ""))
+        email, password = form.get("email", "").strip(), Secret(form.pop("password", ""))
+        visit, fresh = desk.visit(call)
+        if fresh or not desk.is_own("log in", visit, form):
+            problem: LogInProblem | None = LogInProblem.EXPIRED
+        else:
+            found = await self._check(call, email, password)
+            if not isinstance(found, LogInProblem):
+                await self._begin(call, send, found, return_to)
+                return
+            problem = found
+        await self.show_log_in(call, send, return_to=return_to, email=email[:254], problem=problem)
+
+    async def _check(self, call: Call, email: str, password: Secret) -> User | LogInProblem:
+        """Return whose email and password these are."""
+        desk = self._desk
+        now, issuer = desk.clock(), desk.issuer.name
+        bucket = bucket_address(call.address)
+        of_email = (issuer, "log in", bucket, blake2b(email.casefold().encode(), digest_size=16).digest())
+        of_address = (issuer, "log in", bucket)
+        buckets = ((of_email, WRONG_PASSWORDS), (of_address, WRONG_PASSWORDS_OF_ADDRESS))
+        if any(desk.failures.exceeded(key, quota, now) for key, quota in buckets):
+            return LogInProblem.LIMITED
+        user = await desk.store.user_by_email(issuer, email) if email else None
+        known = await desk.store.password(issuer, user.id) if user is not None else None
+        try:
+            short = len(password.reveal()) <= LONGEST * 4  # an endless one is wrong, and is not hashed
+            right = await desk.passwords.verify(known.hash if known else None, password if short else Secret(""))
+        except Busy:
+            return LogInProblem.BUSY
+        if right and user is not None and user.disabled_at is None:
+            return user
+        for key, quota in buckets:
+            desk.failures.take(key, quota, now)
+        return LogInProblem.WRONG  # an unknown email, a wrong password, a disabled user: one answer
+
+    async def _begin(self, call: Call, send: Send, user: User, return_to: str) -> None:
+        """Begin a session under a new id, and end the one that this browser had (U7)."""
+        desk = self._desk
+        now = desk.clock()
+        cookie = mint(Kind.SESSION, os.urandom(SECRET_OCTETS))
+        session = Session(
+            issuer=desk.issuer.name,
+            id=SessionId(mint_id("ses_", os.urandom(_ID_OCTETS))),
+            digest=keep_opaque(Kind.SESSION, desk.pepper, cookie),
+            user_id=user.id,
+            created_at=now,
+            expires_at=Instant(now + SESSION_LIFE),
+        )
+        old = await desk.session(call)
+        changes: tuple[Change, ...] = (AddSession(session),)
+        await desk.store.apply(changes)
+        if old is not None:  # apart: another tab may have ended it meanwhile
+            await desk.store.apply((EndSession(desk.issuer.name, old.session.id, now),))
+        await desk.go(call, send, return_to, set_cookie(desk.issuer, SESSION, cookie.reveal(), seconds=SESSION_LIFE))
+
+    # --- log out ------------------------------------------------------------------------------------------------------
+
+    async def log_out(self, call: Call, receive: Receive, send: Send) -> None:
+        """Ask, then end the session (U14: never by a link)."""
+        desk = self._desk
+        facts = await desk.session(call)
+        if facts is None:
+            view = LoggedOut(brand=desk.brand, log_in_url=f"{desk.root}/login")
+            await desk.show(call, send, view, desk.locale(call), clear_cookie(desk.issuer, SESSION))
+        elif call.scope["method"] != "POST":
+            csrf = desk.token("account", facts.session.id)
+            page = LogOut(brand=desk.brand, action=f"{desk.root}/logout", csrf=csrf, email=facts.user.email)
+            await desk.show(call, send, page, desk.locale(call, users=facts.user.locale))
+        elif await self._own_form(call, receive, facts) is None:
+            await desk.problem(call, send, Fault.FORBIDDEN)
+        else:
+            await desk.store.apply((EndSession(desk.issuer.name, facts.session.id, desk.clock()),))
+            await desk.go(call, send, f"{desk.root}/logout", clear_cookie(desk.issuer, SESSION))
+
+    # --- what is connected --------------------------------------------------------------------------------------------
+
+    async def home(self, call: Call, _receive: Receive, send: Send) -> None:
+        """Show what a user finds here."""
+        desk = self._desk
+        facts = await desk.session(call)
+        if facts is None:
+            await self.show_log_in(call, send, return_to=f"{desk.root}/account")
+            return
+        view = Home(brand=desk.brand, email=facts.user.email)
+        await desk.show(call, send, view, desk.locale(call, users=facts.user.locale))
+
+    async def connected(self, call: Call, receive: Receive, send: Send) -> None:
+        """Show which applications act for the user; revoke one line."""
+        desk = self._desk
+        facts = await desk.session(call)
+        if facts is None:
+            await self.show_log_in(call, send, return_to=f"{desk.root}/connected")
+        elif call.scope["method"] != "POST":
+            await self._show_connected(call, send, facts)
+        elif (form := await self._own_form(call, receive, facts)) is None:
+            await desk.problem(call, send, Fault.FORBIDDEN)
+        else:
+            await self._revoke(facts, form)
+            await desk.go(call, send, f"{desk.root}/connected")
+
+    async def _show_connected(self, call: Call, send: Send, facts: SessionFacts) -> None:
+        desk = self._desk
+        lines: dict[tuple[str, str | None], Connection] = {}
+        names = {organisation.number: organisation.name for organisation in facts.organisations}
+        for grant in await self._grants(facts):
+            key = (grant.client_id, grant.organisation)
+            line = lines.get(key)
+            if line is None:
+                client = await desk.copy.load_client(desk.issuer.name, grant.client_id)
+                number = grant.organisation
+                line = Connection(
+                    client_id=grant.client_id,
+                    client_name=client.client.name if client else grant.client_id,
+                    company=None if number is None else Company(number=number, name=names.get(number, "")),
+                    scopes=(),
+                    since=grant.created_at,
+                )
+            scopes = tuple(dict.fromkeys((*line.scopes, *grant.scopes)))
+            lines[key] = replace(line, scopes=scopes, since=min(line.since, grant.created_at))
+        view = Connected(
+            brand=desk.brand,
+            email=facts.user.email,
+            action=f"{desk.root}/connected",
+            csrf=desk.token("account", facts.session.id),
+            connections=tuple(lines.values()),
+        )
+        await desk.show(call, send, view, desk.locale(call, users=facts.user.locale))
+
+    async def _revoke(self, facts: SessionFacts, form: dict[str, str]) -> None:
+        """End every grant of one line. One that another request ended meanwhile is as wanted."""
+        desk = self._desk
+        line = (form.get("client", ""), form.get("organisation") or None)
+
+        for grant in await self._grants(facts):
+            if (grant.client_id, grant.organisation) == line:
+                await desk.store.apply(end_grant(desk.issuer, grant, desk.clock()))
+
+    async def _grants(self, facts: SessionFacts) -> list[Grant]:
+        desk = self._desk
+        found = await desk.store.grants_of_user(desk.issuer.name, facts.user.id)
+        return [grant for grant in found if grant.revoked_at is None]
+
+    async def _own_form(self, call: Call, receive: Receive, facts: SessionFacts) -> dict[str, str] | None:
+        try:
+            form = await self._desk.form(call, receive)
+        except NotOurForm:
+            return None
+        return form if self._desk.is_own("account", facts.session.id, form) else None

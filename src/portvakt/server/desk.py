@@ -1,0 +1,136 @@
+"""What the pages of one issuer share: who is logged in, which language, which forms are our own."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlsplit
+
+from portvakt.model.message import Reply
+from portvakt.model.values import Secret
+from portvakt.pages.render import choose_locale, render
+from portvakt.pages.views import Brand, Fault, Problem
+from portvakt.protocol.credentials import SECRET_OCTETS, Kind, mint, opaque_digest
+from portvakt.protocol.live import session_lives
+from portvakt.server.browser import SESSION, VISIT, bind, is_bound, is_from_here, read_cookie, set_cookie
+from portvakt.server.call import read_body
+from portvakt.wire.errors import WireError
+from portvakt.wire.form import parse_form
+
+if TYPE_CHECKING:
+    from portvakt.model.behalf import SessionFacts
+    from portvakt.model.nouns import Issuer
+    from portvakt.pages.locale import Locale
+    from portvakt.pages.views import View
+    from portvakt.server.call import Call, Receive, Send
+    from portvakt.server.clock import Clock
+    from portvakt.server.copy import Copy
+    from portvakt.server.passwords import Passwords
+    from portvakt.server.quota import Windows
+    from portvakt.store import Store
+
+FORM_LIMIT = 16 * 1024
+_FORM = b"application/x-www-form-urlencoded"
+_LONGEST_RETURN = 8 * 1024
+
+
+class NotOurForm(Exception):
+    """What was posted does not come from a page of ours in this browser, or is no form."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """Serves the people who log in at one issuer. `forms_key` signs what binds a form to its browser."""
+
+    issuer: Issuer
+    store: Store
+    copy: Copy
+    passwords: Passwords
+    failures: Windows
+    pepper: bytes
+    forms_key: bytes
+    clock: Clock
+
+    @property
+    def brand(self) -> Brand:
+        """Whose pages these are."""
+        issuer = self.issuer
+        name = issuer.title or issuer.provider.title
+        return Brand(name=name, root=self.root, colour=issuer.colour or "#1d4f7c", test=issuer.test)
+
+    @property
+    def root(self) -> str:
+        """The path of the issuer's URL; "" if it has none."""
+        return urlsplit(self.issuer.url).path
+
+    async def session(self, call: Call) -> SessionFacts | None:
+        """Return who is logged in in the browser that asks; None if nobody is."""
+        cookie = read_cookie(self.issuer, SESSION, call.scope["headers"])
+        digest = opaque_digest(Kind.SESSION, self.pepper, Secret(cookie)) if cookie else None
+        facts = await self.store.session(self.issuer.name, digest) if digest else None
+        return facts if facts is not None and session_lives(facts.session, facts.user, self.clock()) else None
+
+    def locale(self, call: Call, *, users: str | None = None, asked: str | None = None) -> Locale:
+        """Return the language: `locale` in the query (or `asked`), else the user's, else the browser's."""
+        accept = next((value for name, value in call.scope["headers"] if name == b"accept-language"), b"")
+        if asked is None:
+            query = parse_qsl(call.scope["query_string"][:FORM_LIMIT].decode("latin-1"), max_num_fields=100)
+            asked = dict(query).get("locale")
+        return choose_locale(asked, users, accept.decode("latin-1"))
+
+    async def show(self, call: Call, send: Send, view: View, locale: Locale, *headers: tuple[str, str]) -> None:
+        """Answer with a page."""
+        reply = render(view, locale)
+        await call.reply(replace(reply, headers=(*reply.headers, *headers)), send)
+
+    async def problem(self, call: Call, send: Send, fault: Fault, detail: str = "") -> None:
+        """Answer with an error page, which names the line in the log."""
+        view = Problem(brand=self.brand, fault=fault, detail=detail, reference=call.reference)
+        await self.show(call, send, view, self.locale(call))
+
+    async def go(self, call: Call, send: Send, location: str, *headers: tuple[str, str]) -> None:
+        """Send the browser elsewhere, with GET whatever it did here (RFC 9700 §4.12: 303)."""
+        more = (("location", location), ("cache-control", "no-store"), ("referrer-policy", "no-referrer"), *headers)
+        await call.reply(Reply(303, more, b""), send)
+
+    # --- forms --------------------------------------------------------------------------------------------------------
+
+    async def form(self, call: Call, receive: Receive) -> dict[str, str]:
+        """Read a posted form. Raises: NotOurForm."""
+        headers = call.scope["headers"]
+        media_type = next((value for name, value in headers if name == b"content-type"), b"")
+        if not is_from_here(self.issuer, headers) or media_type.partition(b";")[0].strip().lower() != _FORM:
+            raise NotOurForm
+        body = await read_body(receive, FORM_LIMIT)
+        if body is None:
+            raise NotOurForm
+        try:
+            return parse_form(body)
+        except WireError:
+            raise NotOurForm from None
+
+    def visit(self, call: Call) -> tuple[str, tuple[tuple[str, str], ...]]:
+        """Return the text that stands for a browser before a log-in, and the header that gives it one if need be."""
+        known = read_cookie(self.issuer, VISIT, call.scope["headers"])
+        if known is not None:
+            return known, ()
+        fresh = mint(Kind.SESSION, os.urandom(SECRET_OCTETS)).reveal()
+        return fresh, (set_cookie(self.issuer, VISIT, fresh, seconds=None),)
+
+    def token(self, purpose: str, browser: str) -> str:
+        """Return the hidden field of a form for one browser."""
+        return bind(self.forms_key, f"{self.issuer.name}\0{purpose}", browser)
+
+    def is_own(self, purpose: str, browser: str, form: dict[str, str]) -> bool:
+        """Tell whether a form has the hidden field that `token` gave to that browser."""
+        return is_bound(self.forms_key, f"{self.issuer.name}\0{purpose}", browser, form.get("csrf", ""))
+
+    def return_to(self, wanted: str) -> str:
+        """Return where to go after a log-in: a place of this issuer's own, whatever the form says."""
+        path = wanted.partition("?")[0]
+        own = {self.root + page for page in ("/connected", "/api-keys", "/account")}
+        if self.issuer.provider.authorize_path is not None:
+            own.add(self.root + self.issuer.provider.authorize_path)
+        plain = wanted.isascii() and wanted.isprintable() and " " not in wanted and "#" not in wanted
+        return wanted if path in own and plain and len(wanted) <= _LONGEST_RETURN else f"{self.root}/account"
