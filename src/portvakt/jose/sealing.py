@@ -1,4 +1,7 @@
-"""Sealing of private keys at rest: AES-256-GCM under a key derived from the installation's secret."""
+"""Sealing at rest: AES-256-GCM under keys that are derived (HKDF-SHA-256, RFC 5869), never stored.
+
+Private keys are sealed under the installation's secret; what a repeated refresh gets, under the refresh token itself.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 if TYPE_CHECKING:
-    from portvakt.model.values import IssuerName, KeyId, Secret
+    from portvakt.model.values import ClientId, FamilyId, IssuerName, KeyId, Secret
 
 KEY_OCTETS = 32
 NONCE_OCTETS = 12
@@ -38,9 +41,22 @@ def derive(root: Secret, info: bytes) -> bytes:
     return HKDF(algorithm=SHA256(), length=KEY_OCTETS, salt=None, info=info).derive(text)
 
 
+def derive_from_token(token: Secret, salt: bytes, info: bytes) -> bytes:
+    """Derive 32 octets for one purpose from an opaque token of 256 random bits, which is not stored itself.
+
+    `salt` is the id of its row, so that no two rows share a key.
+    """
+    return HKDF(algorithm=SHA256(), length=KEY_OCTETS, salt=salt, info=info).derive(token.reveal().encode())
+
+
 def place(issuer: IssuerName, key_id: KeyId) -> bytes:
     """The associated data of a private key: one that is moved to another row or issuer does not open there."""
-    return b"".join(len(part).to_bytes(4, "big") + part for part in (issuer.encode(), key_id.encode()))
+    return _joined(issuer, key_id)
+
+
+def place_of_reissue(issuer: IssuerName, family_id: FamilyId, generation: int, client_id: ClientId) -> bytes:
+    """The associated data of what a repeated refresh gets: it opens for that client and generation only."""
+    return _joined(issuer, family_id, str(generation), client_id)
 
 
 def seal(key: bytes, plaintext: bytes, associated: bytes, nonce: bytes) -> bytes:
@@ -72,6 +88,11 @@ def unseal(key: bytes, sealed: bytes, associated: bytes) -> bytes:
         return cipher.decrypt(nonce, ciphertext, _VERSION + associated)
     except InvalidTag:
         raise UnsealFailed("another key, another place, or altered bytes") from None
+
+
+def _joined(*parts: str) -> bytes:
+    """The parts, each behind its length, so that no two lists of parts read the same."""
+    return b"".join(len(part).to_bytes(4, "big") + part for part in (text.encode() for text in parts))
 
 
 def _cipher(key: bytes) -> AESGCM:

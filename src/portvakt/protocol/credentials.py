@@ -1,15 +1,18 @@
-"""Client secrets: how they are made, recognised and kept.
+"""Secrets and other opaque texts: how they are made, recognised and kept.
 
-A secret is `pvk_cs_`, 32 random bytes as base64url (43 characters) and a checksum (6): whoever finds one in a
+A client's secret is `pvk_cs_`, 32 random bytes as base64url (43 characters) and a checksum (6): whoever finds one in a
 log or a repository can tell what it is. It is kept as HMAC-SHA-256 under the installation's pepper: with 256
-random bits a slow hash would make tokens slow and guessing no harder.
+random bits a slow hash would make tokens slow and guessing no harder. Codes, refresh tokens and session cookies are
+made and kept alike, each kind under a prefix of its own.
 """
 
 from __future__ import annotations
 
 import base64
 import hmac
+import re
 import zlib
+from enum import Enum
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -26,8 +29,44 @@ SECRET_OCTETS = 32
 SHOWN_PREFIX = len(SECRET_PREFIX) + 4
 SHOWN_END = 4
 
+_OPAQUE = re.compile(r"pvk_[a-z]{2}_([A-Za-z0-9_-]{43})([A-Za-z0-9_-]{6})")
+
 _ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 _ID_LENGTH = 20
+
+
+class Kind(Enum):
+    """The opaque texts of 256 random bits that a row is found by; the value is the prefix."""
+
+    CODE = "pvk_ac_"
+    REFRESH_TOKEN = "pvk_rt_"
+    SESSION = "pvk_se_"
+
+
+def mint(kind: Kind, random: bytes) -> Secret:
+    """Return the opaque text of that kind made of 32 random bytes. Raises: ValueError: another number of bytes."""
+    return _minted(kind.value, random)
+
+
+def opaque_digest(kind: Kind, pepper: bytes, text: Secret) -> bytes | None:
+    """Return what is kept of an opaque text, by which its row is found; None if it is none of that kind.
+
+    A typing error or a cut text shows in the checksum, before anything is looked up.
+    """
+    match = _OPAQUE.fullmatch(text.reveal())
+    if match is None or not text.reveal().startswith(kind.value) or _checksum(match[1]) != match[2]:
+        return None
+    return keep_opaque(kind, pepper, text)
+
+
+def keep_opaque(kind: Kind, pepper: bytes, text: Secret) -> bytes:
+    """Return what is kept of an opaque text that was just made: 32 bytes.
+
+    The kind is in it, so that no row of one kind is found by a text of another.
+    """
+    keyed = _keyed(pepper).copy()
+    keyed.update(b"%b\0%b" % (kind.value.encode(), text.reveal().encode()))
+    return keyed.digest()
 
 
 def mint_secret(random: bytes) -> Secret:
@@ -36,10 +75,7 @@ def mint_secret(random: bytes) -> Secret:
     Raises:
         ValueError: another number of bytes.
     """
-    if len(random) != SECRET_OCTETS:
-        raise ValueError(f"a secret is made of {SECRET_OCTETS} random bytes")
-    body = base64.urlsafe_b64encode(random).rstrip(b"=").decode()
-    return Secret(f"{SECRET_PREFIX}{body}{_checksum(body)}")
+    return _minted(SECRET_PREFIX, random)
 
 
 def mint_id(prefix: str, random: bytes) -> str:
@@ -89,6 +125,13 @@ def keep(
         created_at=now,
         expires_at=expires_at,
     )
+
+
+def _minted(prefix: str, random: bytes) -> Secret:
+    if len(random) != SECRET_OCTETS:
+        raise ValueError(f"a secret is made of {SECRET_OCTETS} random bytes")
+    body = base64.urlsafe_b64encode(random).rstrip(b"=").decode()
+    return Secret(f"{prefix}{body}{_checksum(body)}")
 
 
 def _checksum(body: str) -> str:

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from portvakt.jose.keys import generate, to_private_bytes
-from portvakt.jose.sealing import UnsealFailed, derive, place, seal, unseal
+from portvakt.jose.sealing import UnsealFailed, derive, derive_from_token, place, place_of_reissue, seal, unseal
 from portvakt.model.nouns import Algorithm
-from portvakt.model.values import IssuerName, KeyId, Secret
+from portvakt.model.values import ClientId, FamilyId, IssuerName, KeyId, Secret
 
 KEY, NONCE = bytes(range(32)), bytes(range(12))
 HERE = place(IssuerName("acme"), KeyId("key-1"))
@@ -121,3 +121,32 @@ def test_K5_a_sealed_private_key_holds_no_octet_run_of_the_key() -> None:
     sealed = seal(KEY, private, HERE, NONCE)
 
     assert not any(private[i : i + 8] in sealed for i in range(len(private) - 8))
+
+
+def test_a_key_from_a_token_is_of_that_token_row_and_purpose_alone() -> None:
+    token, other = Secret("pvk_rt_a"), Secret("pvk_rt_b")
+
+    keys = {
+        derive_from_token(token, b"row", b"reissue"),
+        derive_from_token(other, b"row", b"reissue"),
+        derive_from_token(token, b"another row", b"reissue"),
+        derive_from_token(token, b"row", b"another purpose"),
+    }
+
+    assert len(keys) == 4
+    assert {len(key) for key in keys} == {32}
+
+
+def test_places_of_reissues_differ_in_every_part() -> None:
+    def place_of(issuer: str, family: str, generation: int, client: str) -> bytes:
+        return place_of_reissue(IssuerName(issuer), FamilyId(family), generation, ClientId(client))
+
+    places = {
+        place_of("acme", "fam_1", 1, "c"),
+        place_of("acm", "efam_1", 1, "c"),
+        place_of("acme", "fam_11", 1, "c"),
+        place_of("acme", "fam_1", 11, "c"),
+        place_of("acme", "fam_1", 1, "1c"),
+    }
+
+    assert len(places) == 5

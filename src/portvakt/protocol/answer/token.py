@@ -1,4 +1,4 @@
-"""The token endpoint's decisions, in the order in which they are made: grant type, client, quota, scope.
+"""The token endpoint's decisions, in the order in which they are made: grant type, client, quota, and then the grant's.
 
 The form of the request comes first and is `wire`'s. Each decision is a function of the request and of facts;
 none waits, so that a request whose facts are at hand is answered in one go.
@@ -6,13 +6,11 @@ none waits, so that a request whose facts are at hand is answered in one go.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from portvakt.model.decision import (
-    INVALID_SCOPE,
-    INVALID_TARGET,
+    INVALID_REQUEST,
     UNAUTHORIZED_CLIENT,
     UNSUPPORTED_GRANT_TYPE,
     Granted,
@@ -20,43 +18,62 @@ from portvakt.model.decision import (
     Tokens,
 )
 from portvakt.model.nouns import ClientAuthentication
-from portvakt.model.provider import EmptyScope
-from portvakt.model.values import Seconds, Secret
+from portvakt.model.provider import Refresh
+from portvakt.protocol.answer.access_token import client_claims, tokens_for
+from portvakt.protocol.answer.asked import ask_scopes, refuse_resource
 from portvakt.protocol.credentials import digest, matching
+from portvakt.protocol.live import why_client_is_dead
 from portvakt.providers.speak import refuse_secret
 
 if TYPE_CHECKING:
     from portvakt.jose.signing import Signer
     from portvakt.model.message import TokenRequest
-    from portvakt.model.nouns import Client, ClientFacts, ClientSecret, Issuer
+    from portvakt.model.nouns import ClientFacts, ClientSecret, Issuer
     from portvakt.model.provider import Provider
     from portvakt.model.values import Instant
 
+AUTHORIZATION_CODE = "authorization_code"
 CLIENT_CREDENTIALS = "client_credentials"
-GRANTS = (CLIENT_CREDENTIALS,)
+REFRESH_TOKEN = "refresh_token"
+
+GRANTS = (AUTHORIZATION_CODE, CLIENT_CREDENTIALS, REFRESH_TOKEN)
 """The grant types that this server answers, whatever more a provider documents."""
 
-SCOPE_CHARACTERS = 4096
-
-# RFC 6749 §3.3: scope = scope-token *( SP scope-token ); scope-token = 1*( %x21 / %x23-5B / %x5D-7E )
-_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*")
+_NEEDED = {AUTHORIZATION_CODE: "code", REFRESH_TOKEN: "refresh_token"}
+"""The parameter without which a grant type says nothing (RFC 6749 §4.1.3, §6)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Authenticated:
-    """A client that proved who it is, and by which of its secrets. Only `authenticate` makes one."""
+    """A client that proved who it is, and by which of its secrets. Only `authenticate` makes one.
+
+    `secret` None: a public client, which proves nothing (RFC 6749 §2.1); the code or token must.
+    """
 
     facts: ClientFacts
-    secret: ClientSecret
+    secret: ClientSecret | None
+
+
+def served_grants(provider: Provider) -> tuple[str, ...]:
+    """Return the grant types that an issuer of this provider answers."""
+    unserved = REFRESH_TOKEN if provider.refresh is Refresh.NONE else None
+    return tuple(grant for grant in provider.grants if grant in GRANTS and grant != unserved)
 
 
 def refuse_grant_type(provider: Provider, request: TokenRequest) -> Refused | None:
-    """Refuse a grant type that the provider does not have (RFC 6749 §5.2), or None. Compared exactly."""
-    if request.grant_type in provider.grants and request.grant_type in GRANTS:
-        return None
-    served = ", ".join(grant for grant in provider.grants if grant in GRANTS)
-    text = f"This server answers grant_type {served}." if served else "This server answers no grant_type yet."
-    return Refused(UNSUPPORTED_GRANT_TYPE, text)
+    """Refuse a grant type that the provider does not have (RFC 6749 §5.2), compared exactly; None if it has it.
+
+    Also a request that lacks the parameter which its grant type is about.
+    """
+    grants = served_grants(provider)
+    if request.grant_type not in grants:
+        served = ", ".join(grants)
+        text = f"This server answers grant_type {served}." if served else "This server answers no grant_type yet."
+        return Refused(UNSUPPORTED_GRANT_TYPE, text)
+    needed = _NEEDED.get(request.grant_type)
+    if needed is not None and needed not in request.parameters:
+        return Refused(INVALID_REQUEST, f"{needed} is missing.")
+    return None
 
 
 def authenticate(
@@ -68,16 +85,16 @@ def authenticate(
     secret is told apart only to one who presents it.
     """
     presented = digest(pepper, request.client_secret) if request.client_secret is not None else None
-    dead = _dead(facts)
+    dead = why_client_is_dead(facts)
     if facts is None or dead:
         return refuse_secret(provider, dead)
     client = facts.client
     if client.authentication is ClientAuthentication.NONE:
-        if presented is not None:
+        if presented is not None or request.method != ClientAuthentication.NONE:
             return refuse_secret(provider, "a public client sent a secret")
-        # RFC 6749 §4.4: "MUST only be used by confidential clients"
-        text = "A public client cannot use client_credentials."
-        return Refused(UNAUTHORIZED_CLIENT, text)
+        if request.grant_type == CLIENT_CREDENTIALS:  # RFC 6749 §4.4: "MUST only be used by confidential clients"
+            return Refused(UNAUTHORIZED_CLIENT, "A public client cannot use client_credentials.")
+        return Authenticated(facts, None)
     if presented is None:
         return refuse_secret(provider, "no secret was sent")
     if client.authentication is not ClientAuthentication.ANY_SECRET and client.authentication != request.method:
@@ -92,15 +109,6 @@ def authenticate(
     return Authenticated(facts, secret)
 
 
-def _dead(facts: ClientFacts | None) -> str:
-    """Return why nobody can authenticate as this client, or an empty text. One answer for all of them."""
-    if facts is None:
-        return "unknown client"
-    if facts.client.disabled_at is not None:
-        return "the client is disabled"
-    return "the client's owner is disabled" if facts.owner.disabled_at is not None else ""
-
-
 def issue(
     issuer: Issuer, request: TokenRequest, authenticated: Authenticated, *, signer: Signer, jti: str, now: Instant
 ) -> Granted[Tokens] | Refused:
@@ -109,46 +117,13 @@ def issue(
     `jti` is an id that no other token has. No refresh token (§4.4.3), nothing to store.
     """
     client = authenticated.facts.client
-    if request.grant_type not in client.grants:
+    if request.grant_type != CLIENT_CREDENTIALS or CLIENT_CREDENTIALS not in client.grants:
         return Refused(UNAUTHORIZED_CLIENT, "The client may not use this grant_type.")
-    resource = request.parameters.get("resource")
-    if resource is not None and set(resource.split(" ")) != {issuer.audience}:
-        return Refused(INVALID_TARGET, "resource names no API of this server.")  # RFC 8707 §2
-    scopes = _scopes(issuer.provider, client, request.parameters.get("scope"))
+    refused = refuse_resource(issuer, request.parameters.get("resource"))
+    if refused is not None:
+        return refused
+    scopes = ask_scopes(issuer.provider, client, request.parameters.get("scope"))
     if isinstance(scopes, Refused):
         return scopes
-    scope = " ".join(scopes)
-    claims: dict[str, object] = {
-        "iss": issuer.url,
-        "sub": client.id,
-        "aud": issuer.audience,
-        "client_id": client.id,
-        "iat": now,
-        "exp": now + issuer.lifetime,
-        "jti": jti,
-    }
-    if scope:
-        claims["scope"] = scope
-    if authenticated.facts.owner.roles:
-        claims["roles"] = sorted(authenticated.facts.owner.roles)
-    return Granted(
-        Tokens(
-            access_token=Secret(signer.sign(claims)),
-            token_type=issuer.provider.token_type,
-            lifetime=Seconds(issuer.lifetime - issuer.provider.stated_short_by),
-            scope=scope if scope or issuer.provider.empty_scope is EmptyScope.EMPTY_TEXT else None,
-        )
-    )
-
-
-def _scopes(provider: Provider, client: Client, asked: str | None) -> tuple[str, ...] | Refused:
-    """Return the scopes granted: those asked for, each once, or the client's default ones. Never fewer."""
-    if asked is None:
-        return client.default_scopes
-    if len(asked) > SCOPE_CHARACTERS or not _SCOPE.fullmatch(asked):
-        return Refused(INVALID_SCOPE, "scope is not a list of scopes separated by one space.")
-    scopes = tuple(dict.fromkeys(asked.split(" ")))
-    known = client.scopes if provider.scopes is None else provider.scopes
-    if not set(scopes) <= set(known) & set(client.scopes):
-        return Refused(INVALID_SCOPE, "The client does not have every scope that was asked for.")
-    return scopes
+    claims = client_claims(issuer, authenticated.facts, scopes, jti=jti, now=now)
+    return Granted(tokens_for(issuer, claims, signer=signer, expires_in=issuer.lifetime))

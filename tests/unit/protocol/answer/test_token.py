@@ -12,8 +12,15 @@ import pytest
 from builders import NOW, PEPPER, WRONG, a_client, a_request, a_secret, a_signer, a_user, an_issuer
 from portvakt.model.decision import Granted, Refused, Tokens
 from portvakt.model.nouns import ClientAuthentication, ClientFacts
+from portvakt.model.provider import Refresh
 from portvakt.model.values import Instant, Secret
-from portvakt.protocol.answer.token import Authenticated, authenticate, issue, refuse_grant_type
+from portvakt.protocol.answer.token import (
+    Authenticated,
+    authenticate,
+    issue,
+    refuse_grant_type,
+    served_grants,
+)
 from portvakt.providers import PROVIDERS
 
 if TYPE_CHECKING:
@@ -72,6 +79,48 @@ def test_a_provider_without_a_built_grant_says_so() -> None:
 
     assert outcome is not None
     assert outcome.code == "unsupported_grant_type"
+
+
+def test_the_grants_that_are_served_are_those_that_are_documented_and_built() -> None:
+    assert served_grants(STANDARD) == ("authorization_code", "refresh_token", "client_credentials")
+    assert served_grants(PROVIDERS["luca"]) == ("authorization_code", "refresh_token")
+    assert served_grants(replace(STANDARD, refresh=Refresh.NONE)) == ("authorization_code", "client_credentials")
+    assert served_grants(replace(STANDARD, grants=("urn:odd",))) == ()
+
+
+@pytest.mark.parametrize(("grant_type", "needed"), [("authorization_code", "code"), ("refresh_token", "refresh_token")])
+def test_a_request_without_what_its_grant_type_is_about_is_told_what_is_missing(grant_type: str, needed: str) -> None:
+    outcome = refuse_grant_type(STANDARD, a_request(grant_type=grant_type))
+
+    assert outcome == Refused("invalid_request", f"{needed} is missing.", 400)
+    assert refuse_grant_type(STANDARD, a_request(grant_type=grant_type, **{needed: "x"})) is None
+
+
+@pytest.mark.parametrize("grant_type", ["authorization_code", "refresh_token"])
+def test_a_public_client_names_itself_for_a_code_or_a_refresh_token(grant_type: str) -> None:
+    facts = a_client(authentication=ClientAuthentication.NONE)
+
+    outcome = authenticate(
+        STANDARD, a_request(grant_type=grant_type, secret=None, method="none"), facts, pepper=PEPPER, now=NOW
+    )
+
+    assert outcome == Authenticated(facts, None)
+
+
+def test_A7_a_public_client_with_an_empty_secret_in_basic_is_refused() -> None:
+    request = a_request(grant_type="authorization_code", secret=None, method="client_secret_basic")
+
+    assert refused(a_client(authentication=ClientAuthentication.NONE), request).code == "invalid_client"
+
+
+def test_another_grant_type_is_never_answered_with_a_clients_own_token() -> None:
+    facts = a_client(grants=frozenset({"client_credentials", "authorization_code"}))
+    request = a_request(grant_type="authorization_code", code="x")
+
+    outcome = issue(an_issuer(), request, authenticated(facts), signer=a_signer(STANDARD), jti="j", now=NOW)
+
+    assert isinstance(outcome, Refused)
+    assert outcome.code == "unauthorized_client"
 
 
 def test_the_right_secret_authenticates_its_client() -> None:

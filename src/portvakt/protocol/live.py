@@ -1,0 +1,46 @@
+"""Whether what a token or a session rests on still stands: the one question that every issuing path asks.
+
+A thing that was disabled is disabled whatever the clock says: one that was set back enables nobody.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from portvakt.model.behalf import Session, Standing
+    from portvakt.model.nouns import ClientFacts, User
+    from portvakt.model.values import Instant
+
+
+def why_not_live(standing: Standing) -> str:
+    """Return why a grant gives nothing any more, for the operator; an empty text if it lives."""
+    if standing.grant.revoked_at is not None:
+        return "the grant was revoked"
+    if standing.user.disabled_at is not None:
+        return "the user is disabled"
+    if standing.grant.organisation is not None:
+        if standing.organisation is None or standing.organisation.disabled_at is not None:
+            return "the organisation is disabled"
+        if not standing.is_member:
+            return "the user is no longer a member of the organisation"
+    return why_client_is_dead(standing.client)
+
+
+def is_live(standing: Standing) -> bool:
+    """Whether a grant may still give tokens: grant, user, organisation with membership, client and its owner."""
+    return not why_not_live(standing)
+
+
+def why_client_is_dead(facts: ClientFacts | None) -> str:
+    """Return why nobody can be this client, for the operator; an empty text if somebody can."""
+    if facts is None:
+        return "unknown client"
+    if facts.client.disabled_at is not None:
+        return "the client is disabled"
+    return "the client's owner is disabled" if facts.owner.disabled_at is not None else ""
+
+
+def session_lives(session: Session, user: User, now: Instant) -> bool:
+    """Whether a browser is still logged in."""
+    return session.revoked_at is None and now < session.expires_at and user.disabled_at is None
