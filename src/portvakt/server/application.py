@@ -182,6 +182,7 @@ class Application:
             uses=self._uses,
             pepper=self._pepper,
             clock=self.clock,
+            store=self._store,
         )
         for path in issuer.provider.token_paths:
             self._route(issuer.url + path, endpoint)

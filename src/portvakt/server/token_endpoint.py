@@ -10,14 +10,29 @@ from typing import TYPE_CHECKING
 from portvakt.model.decision import INVALID_REQUEST, SERVER_ERROR, Granted, Refused
 from portvakt.model.provider import Quota
 from portvakt.model.values import Seconds
-from portvakt.protocol.answer.token import Authenticated, authenticate, issue, refuse_grant_type
+from portvakt.protocol.answer import code
+from portvakt.protocol.answer import refresh as renewal
+from portvakt.protocol.answer.access_token import JTI_OCTETS
+from portvakt.protocol.answer.code import code_digest, exchange_code
+from portvakt.protocol.answer.refresh import refresh, refresh_digest
+from portvakt.protocol.answer.token import (
+    AUTHORIZATION_CODE,
+    REFRESH_TOKEN,
+    Authenticated,
+    authenticate,
+    issue,
+    refuse_grant_type,
+)
 from portvakt.providers.speak import refuse_exceeded, speak
+from portvakt.server.act import act
 from portvakt.server.call import read_body
 from portvakt.wire.address import bucket_address
 from portvakt.wire.errors import WireError
 from portvakt.wire.token_request import TOKEN_BODY_LIMIT, body_too_long, read_token_body, read_token_head
 
 if TYPE_CHECKING:
+    from portvakt.jose.signing import Signer
+    from portvakt.model.behalf import CodeFacts, RefreshFacts
     from portvakt.model.decision import Exceeded, Tokens
     from portvakt.model.message import Reply, TokenRequest
     from portvakt.model.nouns import ClientFacts, Issuer
@@ -27,6 +42,7 @@ if TYPE_CHECKING:
     from portvakt.server.copy import Copy
     from portvakt.server.quota import Windows
     from portvakt.server.uses import Uses
+    from portvakt.store import Store
 
     _Bucket = tuple[tuple[str | bytes, ...], Quota]
 
@@ -39,7 +55,6 @@ FAILURES_OF_ADDRESS = Quota(1000, Seconds(60))
 OUR_FAULT = Refused(SERVER_ERROR, "The server could not answer. Try again.", 503)
 """What a request is told that met a fault of ours, so that the caller tries again."""
 
-JTI_OCTETS = 16
 _LONGEST_DIGITS = len(str(TOKEN_BODY_LIMIT))
 _NOT_POST = Refused(INVALID_REQUEST, "The token endpoint answers POST.", 405)
 
@@ -62,9 +77,11 @@ class TokenEndpoint:
         uses: Uses,
         pepper: bytes,
         clock: Clock,
+        store: Store,
     ) -> None:
         self._issuer = issuer
         self._copy = copy
+        self._store = store
         self._windows = windows
         self._failures = failures
         self._uses = uses
@@ -126,10 +143,49 @@ class TokenEndpoint:
             exceeded = self._windows.take((issuer.name, client.id), issuer.token_quota, now)
             if exceeded is not None:
                 return refuse_exceeded(issuer.provider, exceeded)
-        self._uses.note(issuer.name, client.id, authenticated.secret.id, now)
+        if authenticated.secret is not None:
+            self._uses.note(issuer.name, client.id, authenticated.secret.id, now)
         signer = self._copy.signer(issuer, now) or await self._copy.load_signer(issuer, now)
+        if request.grant_type == AUTHORIZATION_CODE:
+            return await self._exchange(request, authenticated, signer)
+        if request.grant_type == REFRESH_TOKEN:
+            return await self._refresh(request, authenticated, signer)
         jti = os.urandom(JTI_OCTETS).hex()
         return issue(issuer, request, authenticated, signer=signer, jti=jti, now=now)
+
+    async def _exchange(
+        self, request: TokenRequest, authenticated: Authenticated, signer: Signer
+    ) -> Granted[Tokens] | Refused:
+        """A code for tokens. Of two who show it at once, the second decides again, on what the first left."""
+        issuer, pepper = self._issuer, self._pepper
+        digest = code_digest(pepper, request)
+
+        async def load() -> CodeFacts | None:
+            return None if digest is None else await self._store.code_facts(issuer.name, digest)
+
+        def decide(facts: CodeFacts | None) -> Granted[Tokens] | Refused:
+            random, now = os.urandom(code.RANDOM_OCTETS), self._clock()
+            return exchange_code(
+                issuer, request, authenticated, facts, pepper=pepper, signer=signer, random=random, now=now
+            )
+
+        return await act(self._store, load, decide)
+
+    async def _refresh(
+        self, request: TokenRequest, authenticated: Authenticated, signer: Signer
+    ) -> Granted[Tokens] | Refused:
+        """A refresh token for tokens, as `_exchange`."""
+        issuer, pepper = self._issuer, self._pepper
+        digest = refresh_digest(pepper, request)
+
+        async def load() -> RefreshFacts | None:
+            return None if digest is None else await self._store.refresh_facts(issuer.name, digest)
+
+        def decide(facts: RefreshFacts | None) -> Granted[Tokens] | Refused:
+            random, now = os.urandom(renewal.RANDOM_OCTETS), self._clock()
+            return refresh(issuer, request, authenticated, facts, pepper=pepper, signer=signer, random=random, now=now)
+
+        return await act(self._store, load, decide)
 
     def _authenticate(self, request: TokenRequest, facts: ClientFacts | None, now: Instant) -> Authenticated | Refused:
         return authenticate(self._issuer.provider, request, facts, pepper=self._pepper, now=now)
