@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from portvakt.store import Store
 from portvakt.store.address import database_at
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from pathlib import Path
 
     from portvakt.model.change import Applied, Change, Lost
     from portvakt.model.nouns import ClientFacts, SigningKey
-    from portvakt.model.values import ClientId, Instant, IssuerName, SecretId
+    from portvakt.model.values import ClientId, IssuerName
     from portvakt.store import Watch
+    from portvakt.store.last_use import SecretUses
 
 
 class FailingStore(Store):
@@ -55,9 +56,9 @@ class FailingStore(Store):
             await before()
         return await super().apply(changes)
 
-    async def record_use(self, uses: Mapping[tuple[IssuerName, ClientId, SecretId], Instant]) -> None:
+    async def record_use(self, uses: SecretUses, **more: Any) -> None:
         self._meet("record_use")
-        await super().record_use(uses)
+        await super().record_use(uses, **more)
 
     def _meet(self, method: str) -> None:
         self.asked[method] += 1

@@ -1,66 +1,26 @@
-"""Rows to nouns and back. What a database could not hold is refused here, before any SQL."""
+"""Rows to nouns and back."""
 
 from __future__ import annotations
 
 import json
-import re
 import unicodedata
-from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from portvakt.model.nouns import Algorithm, Client, ClientAuthentication, ClientFacts, ClientSecret, SigningKey, User
 from portvakt.model.values import ClientId, Instant, IssuerName, KeyId, SecretId, UserId
+from portvakt.store.checks import checked_end, checked_id, checked_moment, checked_text, checked_words
 from portvakt.store.errors import StoreUnavailable
 from portvakt.store.schema import CLIENT_SECRETS, CLIENTS, USERS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy import Table
 
 Fields = dict[str, Any]
-IdT = TypeVar("IdT", bound=str)
 
 FACTS: Mapping[str, Table] = {"client": CLIENTS, "owner": USERS, "secret": CLIENT_SECRETS}
 """The parts of a row of client, owner and secret side by side: what each column's name begins with, and its table."""
-
-_ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
-_MOMENTS = range(-(2**63), 2**63)  # BIGINT
-
-
-def is_id(text: object) -> TypeGuard[str]:
-    """Whether a text can be the id of a row: 1 to 255 of A-Z a-z 0-9 _ -."""
-    return isinstance(text, str) and _ID.fullmatch(text) is not None
-
-
-def checked_id(text: IdT) -> IdT:
-    """Return an id that is about to be written. Raises: ValueError if no look-up would ever find it."""
-    if not is_id(text):
-        raise ValueError("an id is 1 to 255 of A-Z a-z 0-9 _ -")
-    return text
-
-
-def is_text(text: str) -> bool:
-    """Whether both databases can hold a text: PostgreSQL has no NUL, and UTF-8 no half of a surrogate pair."""
-    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
-
-
-def checked_text(text: str) -> str:
-    """Return a text that is about to be written. Raises: ValueError if it has a NUL or a lone surrogate."""
-    if not is_text(text):
-        raise ValueError("a text has a NUL or a lone surrogate")
-    return text
-
-
-def checked_moment(moment: Instant) -> Instant:
-    """Return a moment that is about to be written. Raises: ValueError if it does not fit 64 bits."""
-    if moment not in _MOMENTS:
-        raise ValueError("a moment does not fit 64 bits")
-    return moment
-
-
-def checked_end(moment: Instant | None) -> Instant | None:
-    """As `checked_moment`, with None for "never"."""
-    return None if moment is None else checked_moment(moment)
 
 
 def email_key(email: str) -> str:
@@ -71,10 +31,6 @@ def email_key(email: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", email).casefold())
 
 
-def _words(words: Iterable[str]) -> str:
-    return json.dumps([checked_text(word) for word in words], ensure_ascii=False, separators=(",", ":"))
-
-
 def row_of_user(user: User) -> Fields:
     """Raises: ValueError as `checked_id`, `checked_text` and `checked_moment` do; so do the others below."""
     return {
@@ -82,9 +38,10 @@ def row_of_user(user: User) -> Fields:
         "id": checked_id(user.id),
         "email": checked_text(user.email),
         "email_key": email_key(user.email),
-        "roles": _words(sorted(user.roles)),
+        "roles": checked_words(sorted(user.roles)),
         "created_at": checked_moment(user.created_at),
         "disabled_at": checked_end(user.disabled_at),
+        "locale": None if user.locale is None else checked_text(user.locale),
     }
 
 
@@ -97,12 +54,13 @@ def row_of_client(client: Client) -> Fields:
         "description": checked_text(client.description),
         "owner": checked_id(client.owner),
         "authentication": client.authentication.value,
-        "grants": _words(sorted(client.grants)),
-        "scopes": _words(client.scopes),
-        "default_scopes": _words(client.default_scopes),
+        "grants": checked_words(sorted(client.grants)),
+        "scopes": checked_words(client.scopes),
+        "default_scopes": checked_words(client.default_scopes),
         "created_at": checked_moment(client.created_at),
         "disabled_at": checked_end(client.disabled_at),
         "version": client.version,
+        "redirect_uris": checked_words(client.redirect_uris),
     }
 
 
@@ -143,6 +101,7 @@ def user_from(row: Mapping[Any, Any]) -> User:
         id=UserId(row["id"]),
         issuer=IssuerName(row["issuer"]),
         email=row["email"],
+        locale=row["locale"],
         roles=frozenset(json.loads(row["roles"])),
         created_at=Instant(row["created_at"]),
         disabled_at=row["disabled_at"],
@@ -161,6 +120,7 @@ def client_from(row: Mapping[Any, Any]) -> Client:
         grants=frozenset(json.loads(row["grants"])),
         scopes=tuple(json.loads(row["scopes"])),
         default_scopes=tuple(json.loads(row["default_scopes"])),
+        redirect_uris=tuple(json.loads(row["redirect_uris"])),
         created_at=Instant(row["created_at"]),
         disabled_at=row["disabled_at"],
         version=row["version"],
@@ -197,23 +157,28 @@ def key_from(row: Mapping[Any, Any]) -> SigningKey:
     )
 
 
+def part_of(row: Mapping[Any, Any], part: str, table: Table) -> Fields:
+    """The row of a table in a row where the names of its columns begin with the part's."""
+    return {column.name: row[f"{part}_{column.name}"] for column in table.columns}
+
+
 def facts_from(found: Sequence[Mapping[Any, Any]]) -> list[ClientFacts]:
     """The clients in rows of `statements.FACTS`, in the order of the rows.
 
-    A client stands in one row for each of its secrets, or in one row whose secret is all NULL.
+    A client stands in one row for each of its secrets, or in one row whose secret is all NULL; in more where the
+    rows tell of other things too.
     """
-    facts: dict[tuple[str, str], tuple[Client, User, list[ClientSecret]]] = {}
+    facts: dict[tuple[str, str], tuple[Client, User, dict[str, ClientSecret]]] = {}
     for row in found:
-        client, owner, secret = (
-            {column.name: row[f"{part}_{column.name}"] for column in table.columns} for part, table in FACTS.items()
-        )
+        client, owner, secret = (part_of(row, part, table) for part, table in FACTS.items())
         known = (client["issuer"], client["id"])
         if known not in facts:
-            facts[known] = (client_from(client), user_from(owner), [])
+            facts[known] = (client_from(client), user_from(owner), {})
         if secret["id"] is not None:
-            facts[known][2].append(secret_from(secret))
+            facts[known][2][secret["id"]] = secret_from(secret)
     return [
-        ClientFacts(client=client, owner=owner, secrets=tuple(secrets)) for client, owner, secrets in facts.values()
+        ClientFacts(client=client, owner=owner, secrets=tuple(secrets.values()))
+        for client, owner, secrets in facts.values()
     ]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKeyConstraint,
@@ -22,13 +23,16 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration. Later ones sort after earlier ones: so a database ahead is told from one behind."""
 
 METADATA = MetaData()
 
 # Ids sort by their bytes on both databases, or pages of a list would differ.
 NAME = String(255).with_variant(String(255, collation="C"), "postgresql")
+
+DIGEST = LargeBinary(32)
+"""HMAC-SHA-256 and nothing else: what it was made of does not fit. The database checks the length too."""
 
 USERS = Table(
     "users",
@@ -40,6 +44,7 @@ USERS = Table(
     Column("roles", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("disabled_at", BigInteger),
+    Column("locale", Text),
     PrimaryKeyConstraint("issuer", "id", name="pk_users"),
     UniqueConstraint("issuer", "email_key", name="uq_users_email"),
 )
@@ -59,6 +64,7 @@ CLIENTS = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("disabled_at", BigInteger),
     Column("version", BigInteger, nullable=False),
+    Column("redirect_uris", Text, nullable=False, server_default="[]"),  # versions before 0002 name no such column
     PrimaryKeyConstraint("issuer", "id", name="pk_clients"),
     ForeignKeyConstraint(("issuer", "owner"), ("users.issuer", "users.id"), name="fk_clients_owner"),
     CheckConstraint("version >= 1", name="ck_clients_version"),
@@ -101,6 +107,203 @@ SIGNING_KEYS = Table(
     PrimaryKeyConstraint("issuer", "id", name="pk_signing_keys"),
     UniqueConstraint("issuer", "number", name="uq_signing_keys_number"),
     CheckConstraint("number >= 1", name="ck_signing_keys_number"),
+)
+
+PASSWORDS = Table(
+    "passwords",
+    METADATA,
+    Column("issuer", NAME, nullable=False),
+    Column("user_id", NAME, nullable=False),
+    Column("hash", Text, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("issuer", "user_id", name="pk_passwords"),
+    ForeignKeyConstraint(("issuer", "user_id"), ("users.issuer", "users.id"), name="fk_passwords_user"),
+    # A password itself does not fit.
+    CheckConstraint("substr(hash, 1, 10) = '$argon2id$'", name="ck_passwords_hash"),
+)
+
+ORGANISATIONS = Table(
+    "organisations",
+    METADATA,
+    Column("issuer", NAME, nullable=False),
+    Column("number", NAME, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("disabled_at", BigInteger),
+    PrimaryKeyConstraint("issuer", "number", name="pk_organisations"),
+)
+
+MEMBERSHIPS = Table(
+    "memberships",
+    METADATA,
+    Column("issuer", NAME, nullable=False),
+    Column("user_id", NAME, nullable=False),
+    Column("organisation", NAME, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    PrimaryKeyConstraint("issuer", "user_id", "organisation", name="pk_memberships"),
+    ForeignKeyConstraint(("issuer", "user_id"), ("users.issuer", "users.id"), name="fk_memberships_user"),
+    ForeignKeyConstraint(
+        ("issuer", "organisation"),
+        ("organisations.issuer", "organisations.number"),
+        name="fk_memberships_organisation",
+    ),
+    Index("ix_memberships_organisation", "issuer", "organisation"),
+)
+
+SESSIONS = Table(
+    "sessions",
+    METADATA,
+    Column("issuer", NAME, nullable=False),
+    Column("id", NAME, nullable=False),
+    Column("digest", DIGEST, nullable=False),
+    Column("user_id", NAME, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("revoked_at", BigInteger),
+    PrimaryKeyConstraint("issuer", "id", name="pk_sessions"),
+    UniqueConstraint("issuer", "digest", name="uq_sessions_digest"),
+    ForeignKeyConstraint(("issuer", "user_id"), ("users.issuer", "users.id"), name="fk_sessions_user"),
+    CheckConstraint("length(digest) = 32", name="ck_sessions_digest"),
+    Index("ix_sessions_user", "issuer", "user_id"),
+    Index("ix_sessions_expires", "expires_at"),
+)
+
+TRANSACTIONS = Table(
+    "transactions",
+    METADATA,
+    Column("issuer", NAME, nullable=False),
+    Column("id", NAME, nullable=False),
+    Column("session_id", NAME, nullable=False),
+    Column("user_id", NAME, nullable=False),
+    Column("client_id", NAME, nullable=False),
+    Column("redirect_uri", Text, nullable=False),
+    Column("redirect_sent", Boolean, nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("state", Text),
+    Column("challenge", Text),
+    Column("organisation", NAME),
+    Column("locale", Text),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("answered_at", BigInteger),
+    PrimaryKeyConstraint("issuer", "id", name="pk_transactions"),
+    ForeignKeyConstraint(("issuer", "session_id"), ("sessions.issuer", "sessions.id"), name="fk_transactions_session"),
+    Index("ix_transactions_session", "issuer", "session_id"),
+    Index("ix_transactions_expires", "expires_at"),
+)
+
+GRANTS = Table(
+    "grants",
+    METADATA,
+    Column("issuer", NAME, nullable=False),
+    Column("id", NAME, nullable=False),
+    Column("user_id", NAME, nullable=False),
+    Column("client_id", NAME, nullable=False),
+    Column("organisation", NAME),
+    Column("scopes", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("revoked_at", BigInteger),
+    PrimaryKeyConstraint("issuer", "id", name="pk_grants"),
+    ForeignKeyConstraint(("issuer", "user_id"), ("users.issuer", "users.id"), name="fk_grants_user"),
+    ForeignKeyConstraint(("issuer", "client_id"), ("clients.issuer", "clients.id"), name="fk_grants_client"),
+    ForeignKeyConstraint(
+        ("issuer", "organisation"), ("organisations.issuer", "organisations.number"), name="fk_grants_organisation"
+    ),
+    Index("ix_grants_user", "issuer", "user_id", "client_id"),
+    Index("ix_grants_revoked", "revoked_at"),
+)
+
+CODES = Table(
+    "codes",
+    METADATA,
+    Column("issuer", NAME, nullable=False),
+    Column("digest", DIGEST, nullable=False),
+    Column("grant_id", NAME, nullable=False),
+    Column("client_id", NAME, nullable=False),
+    Column("redirect_uri", Text, nullable=False),
+    Column("redirect_sent", Boolean, nullable=False),
+    Column("challenge", Text),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("redeemed_at", BigInteger),
+    PrimaryKeyConstraint("issuer", "digest", name="pk_codes"),
+    ForeignKeyConstraint(("issuer", "grant_id"), ("grants.issuer", "grants.id"), name="fk_codes_grant"),
+    CheckConstraint("length(digest) = 32", name="ck_codes_digest"),
+    Index("ix_codes_grant", "issuer", "grant_id"),
+    Index("ix_codes_expires", "expires_at"),
+)
+
+FAMILIES = Table(
+    "families",
+    METADATA,
+    Column("issuer", NAME, nullable=False),
+    Column("id", NAME, nullable=False),
+    Column("grant_id", NAME, nullable=False),
+    Column("client_id", NAME, nullable=False),
+    Column("generation", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("ends_at", BigInteger),
+    Column("revoked_at", BigInteger),
+    Column("repeated_generation", BigInteger),
+    Column("repeats", BigInteger, nullable=False),
+    PrimaryKeyConstraint("issuer", "id", name="pk_families"),
+    ForeignKeyConstraint(("issuer", "grant_id"), ("grants.issuer", "grants.id"), name="fk_families_grant"),
+    CheckConstraint("generation >= 0", name="ck_families_generation"),
+    Index("ix_families_grant", "issuer", "grant_id"),
+    Index("ix_families_ends", "ends_at"),
+    Index("ix_families_revoked", "revoked_at"),
+)
+
+REFRESH_TOKENS = Table(
+    "refresh_tokens",
+    METADATA,
+    Column("issuer", NAME, nullable=False),
+    Column("digest", DIGEST, nullable=False),
+    Column("family_id", NAME, nullable=False),
+    Column("generation", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger),
+    Column("redeemed_at", BigInteger),
+    Column("reissue", LargeBinary),
+    Column("request", DIGEST),
+    Column("last_used_at", BigInteger),
+    PrimaryKeyConstraint("issuer", "digest", name="pk_refresh_tokens"),
+    UniqueConstraint("issuer", "family_id", "generation", name="uq_refresh_tokens_generation"),
+    ForeignKeyConstraint(("issuer", "family_id"), ("families.issuer", "families.id"), name="fk_refresh_tokens_family"),
+    CheckConstraint("length(digest) = 32", name="ck_refresh_tokens_digest"),
+    CheckConstraint("length(request) = 32", name="ck_refresh_tokens_request"),
+    Index("ix_refresh_tokens_expires", "expires_at"),
+)
+
+REVOCATIONS = Table(
+    "revocations",
+    METADATA,
+    Column("issuer", NAME, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("grant_id", NAME, nullable=False),  # no foreign key: a guard is told also of a grant that was deleted
+    Column("until", BigInteger, nullable=False),
+    PrimaryKeyConstraint("issuer", "sequence", "grant_id", name="pk_revocations"),
+    Index("ix_revocations_until", "until"),
+)
+
+API_KEYS = Table(
+    "api_keys",
+    METADATA,
+    Column("issuer", NAME, nullable=False),
+    Column("id", NAME, nullable=False),
+    Column("user_id", NAME, nullable=False),
+    Column("organisation", NAME),
+    Column("name", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger),
+    Column("revoked_at", BigInteger),
+    Column("last_used_at", BigInteger),
+    PrimaryKeyConstraint("issuer", "id", name="pk_api_keys"),
+    ForeignKeyConstraint(("issuer", "user_id"), ("users.issuer", "users.id"), name="fk_api_keys_user"),
+    ForeignKeyConstraint(
+        ("issuer", "organisation"), ("organisations.issuer", "organisations.number"), name="fk_api_keys_organisation"
+    ),
+    Index("ix_api_keys_user", "issuer", "user_id"),
 )
 
 REVISION = Table(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Integer, and_, bindparam, case, or_, select, text
-from sqlalchemy.dialects import sqlite
+from sqlalchemy import Integer, and_, bindparam, case, select, text
 
 from portvakt.model.change import (
     AddClient,
@@ -17,21 +16,14 @@ from portvakt.model.change import (
     RetireKey,
     SetClientDisabled,
 )
-from portvakt.store.rows import (
-    FACTS,
-    checked_end,
-    checked_id,
-    checked_moment,
-    row_of_client,
-    row_of_key,
-    row_of_secret,
-    row_of_user,
-)
+from portvakt.store import behalf_changes
+from portvakt.store.checks import checked_end, checked_id, checked_moment
+from portvakt.store.inserting import insert_new
+from portvakt.store.rows import FACTS, row_of_client, row_of_key, row_of_secret, row_of_user
 from portvakt.store.schema import CLIENT_SECRETS, CLIENTS, REVISION, SIGNING_KEYS, USERS
 
 if TYPE_CHECKING:
-    from sqlalchemy import BindParameter, Executable, FromClause, Select, Table, Update
-    from sqlalchemy.sql.dml import Insert
+    from sqlalchemy import BindParameter, Executable, FromClause, Select
 
     from portvakt.model.change import Change
 
@@ -45,18 +37,6 @@ AFTER_CHANGES: dict[str, tuple[Executable, ...]] = {
 }
 """What every set of changes ends with, so that watches see it."""
 
-RECORD_USE: Update = (
-    CLIENT_SECRETS.update()
-    .where(
-        CLIENT_SECRETS.c.issuer == bindparam("of_issuer"),
-        CLIENT_SECRETS.c.client_id == bindparam("of_client"),
-        CLIENT_SECRETS.c.id == bindparam("of_secret"),
-        or_(CLIENT_SECRETS.c.last_used_at.is_(None), CLIENT_SECRETS.c.last_used_at < bindparam("used_at")),
-    )
-    .values(last_used_at=bindparam("used_at"))
-)
-"""Moves last use forward, never back: two nodes write in any order."""
-
 
 def statement_of(change: Change, dialect: str) -> Executable:
     """The statement that makes a change true, if it touches exactly one row.
@@ -66,13 +46,13 @@ def statement_of(change: Change, dialect: str) -> Executable:
     """
     match change:
         case AddUser(user):
-            return _insert(USERS, row_of_user(user), dialect)
+            return insert_new(USERS, row_of_user(user), dialect)
         case AddClient(client):
-            return _insert(CLIENTS, row_of_client(client), dialect)
+            return insert_new(CLIENTS, row_of_client(client), dialect)
         case AddSecret(issuer, secret):
-            return _insert(CLIENT_SECRETS, row_of_secret(issuer, secret), dialect)
+            return insert_new(CLIENT_SECRETS, row_of_secret(issuer, secret), dialect)
         case AddKey(key):
-            return _insert(SIGNING_KEYS, row_of_key(key), dialect)
+            return insert_new(SIGNING_KEYS, row_of_key(key), dialect)
         case ChangeClient() | SetClientDisabled():
             return _client_update(change)
         case ExpireSecret():
@@ -88,7 +68,7 @@ def statement_of(change: Change, dialect: str) -> Executable:
                 .values(published_until=checked_moment(published_until))
             )
         case _:
-            assert_never(change)
+            return behalf_changes.statement_of(change, dialect)
 
 
 def _client_update(change: ChangeClient | SetClientDisabled) -> Executable:
@@ -114,15 +94,6 @@ def _expire_secret(change: ExpireSecret) -> Executable:
         # Brought forward only: a secret that ends sooner keeps its end.
         .values(expires_at=case((current < end, current), else_=end))
     )
-
-
-def _insert(table: Table, row: dict[str, Any], dialect: str) -> Insert:
-    # A taken key is a row count of 0 and no error: PostgreSQL would write the key to its log.
-    if dialect == "sqlite":
-        return sqlite.insert(table).values(row).on_conflict_do_nothing()
-    from sqlalchemy.dialects import postgresql  # noqa: PLC0415  a tenth of a second that SQLite's users need not wait
-
-    return postgresql.insert(table).values(row).on_conflict_do_nothing()
 
 
 def _facts(clients: FromClause) -> Select[Any]:

@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING, Any, TypeVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from portvakt.model.change import Applied, Lost
-from portvakt.store import rows, statements
+from portvakt.model.change import AddRevocation, Applied, Lost
+from portvakt.store import checks, last_use, rows, statements
 from portvakt.store.address import database_at
+from portvakt.store.behalf_reads import BehalfReads
 from portvakt.store.errors import StoreUnavailable, our_fault, sqlstate
 from portvakt.store.migrate import is_current
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from sqlalchemy import Connection, Executable, RowMapping, Select
+    from sqlalchemy import Connection, Executable
 
     from portvakt.model.change import Change
     from portvakt.model.nouns import ClientFacts, SigningKey, User
-    from portvakt.model.values import ClientId, Instant, IssuerName, SecretId, UserId
+    from portvakt.model.values import ClientId, Instant, IssuerName, UserId
     from portvakt.store.address import Database
+    from portvakt.store.last_use import KeyUses, SecretUses, TokenUses
     from portvakt.store.watch import Watch
-
-PATIENCE = 3.0
-"""Seconds after which a caller is told that there is no answer, whatever the driver still waits for."""
-
-READ_PATIENCE = 1.0
-"""The same for what only reads: a token request waits for it (FT5)."""
 
 ANOTHER_WAS_FIRST = {"40001", "40P01"}  # serialization failure, deadlock
 FOREIGN_KEY = "23503"
 
-ResultT = TypeVar("ResultT")
+_NONE: Mapping[Any, Instant] = MappingProxyType({})
 
 
 async def open_store(url: str) -> Store:
@@ -51,7 +47,7 @@ async def open_store(url: str) -> Store:
     return store
 
 
-class Store:
+class Store(BehalfReads):
     """An open database. Made by `open_store`.
 
     Every method may raise StoreUnavailable, within about 3 seconds. A caller that is cancelled leaves the
@@ -59,9 +55,8 @@ class Store:
     """
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        super().__init__(database)
         self._watch: Watch | None = None
-        self._running: set[asyncio.Task[Any]] = set()
 
     async def check(self) -> None:
         """Return if the database could serve and take changes now. Raises: StoreUnavailable."""
@@ -70,7 +65,7 @@ class Store:
 
     async def client_facts(self, issuer: IssuerName, client_id: ClientId) -> ClientFacts | None:
         """A client with its owner and its secrets, oldest first; None if there is no such client."""
-        if not (rows.is_id(issuer) and rows.is_id(client_id)):
+        if not (checks.is_id(issuer) and checks.is_id(client_id)):
             return None
         read = statements.ONE_CLIENT
         found = rows.facts_from(await self._read("read a client", read, issuer=issuer, id=client_id))
@@ -83,14 +78,14 @@ class Store:
         """
         if limit < 1:
             raise ValueError("a page has at least 1 client")
-        if not rows.is_id(issuer) or not (after is None or rows.is_id(after)):
+        if not checks.is_id(issuer) or not (after is None or checks.is_id(after)):
             return []
         read = statements.PAGE_OF_CLIENTS
         return rows.facts_from(await self._read("list clients", read, issuer=issuer, after=after or "", limit=limit))
 
     async def user(self, issuer: IssuerName, user_id: UserId) -> User | None:
         """A user by id."""
-        if not (rows.is_id(issuer) and rows.is_id(user_id)):
+        if not (checks.is_id(issuer) and checks.is_id(user_id)):
             return None
         found = await self._read("read a user", statements.ONE_USER, issuer=issuer, id=user_id)
         return rows.user_from(found[0]) if found else None
@@ -99,7 +94,7 @@ class Store:
         """The first `limit` (at least 1) users of an issuer whose id is greater than `after`, by id; see `clients`."""
         if limit < 1:
             raise ValueError("a page has at least 1 user")
-        if not rows.is_id(issuer) or not (after is None or rows.is_id(after)):
+        if not checks.is_id(issuer) or not (after is None or checks.is_id(after)):
             return []
         read = statements.PAGE_OF_USERS
         found = await self._read("list users", read, issuer=issuer, after=after or "", limit=limit)
@@ -107,7 +102,7 @@ class Store:
 
     async def user_by_email(self, issuer: IssuerName, email: str) -> User | None:
         """A user by address, whatever its letter case. Send mail to the stored address only."""
-        if not (rows.is_id(issuer) and rows.is_text(email)):
+        if not (checks.is_id(issuer) and checks.is_text(email)):
             return None
         read = statements.USER_WITH_EMAIL
         found = await self._read("read a user", read, issuer=issuer, email_key=rows.email_key(email))
@@ -115,20 +110,22 @@ class Store:
 
     async def signing_keys(self, issuer: IssuerName) -> tuple[SigningKey, ...]:
         """All keys of an issuer by number, also those whose end has passed."""
-        if not rows.is_id(issuer):
+        if not checks.is_id(issuer):
             return ()
         found = await self._read("read signing keys", statements.KEYS_OF_ISSUER, issuer=issuer)
         return tuple(rows.key_from(row) for row in found)
 
     async def apply(self, changes: Sequence[Change]) -> Applied | Lost:
-        """Make all the changes true, in this order and in one transaction, or none of them.
+        """Make all the changes true, in this order (revocations last) and in one transaction, or none of them.
 
         Lost: a change found its row taken, gone or altered. No changes are Applied.
         Raises: ValueError, and nothing is written, for a value that no database can hold or that a rule of
         the schema forbids.
         """
         dialect = self._database.dialect
-        planned = [(change, statements.statement_of(change, dialect)) for change in changes]
+        # On PostgreSQL a revocation locks what every writer waits for at its end: behind it, none waits for a row.
+        in_turn = sorted(changes, key=lambda change: isinstance(change, AddRevocation))
+        planned = [(change, statements.statement_of(change, dialect)) for change in in_turn]
         if not planned:
             return Applied()
 
@@ -151,25 +148,21 @@ class Store:
             self._watch.applied()
         return Applied()
 
-    async def record_use(self, uses: Mapping[tuple[IssuerName, ClientId, SecretId], Instant]) -> None:
-        """Write when secrets were last used, all in one transaction. Never moves a last use back.
+    async def record_use(
+        self, uses: SecretUses, *, refresh_tokens: TokenUses = _NONE, api_keys: KeyUses = _NONE
+    ) -> None:
+        """Write when secrets, refresh tokens (by digest) and API keys were last used, all in one transaction.
 
-        It is no change: the revision stays, so copies of facts stay valid. A secret that is gone is passed over.
+        Never moves a last use back. It is no change: the revision stays, so copies of facts stay valid. What is
+        gone is passed over.
         """
-        parameters = [
-            {
-                "of_issuer": rows.checked_id(issuer),
-                "of_client": rows.checked_id(client),
-                "of_secret": rows.checked_id(secret),
-                "used_at": rows.checked_moment(used_at),
-            }
-            for (issuer, client, secret), used_at in sorted(uses.items())  # one order, so no deadlock
-        ]
+        writings = last_use.writings(uses, refresh_tokens, api_keys)
 
         def work(connection: Connection) -> None:
-            connection.execute(statements.RECORD_USE, parameters)
+            for statement, parameters in writings:
+                connection.execute(statement, parameters)
 
-        if parameters:
+        if writings:
             await self._patiently("record last use", self._database.write(work))
 
     def watch(self) -> Watch:
@@ -182,36 +175,9 @@ class Store:
         """End what runs, then every connection. The store cannot be used after."""
         if self._watch is not None:
             await self._watch.close()
-        if self._running:
-            await asyncio.wait(self._running, timeout=PATIENCE)
+        await self._at_rest()
         with our_fault("close the database"):
             await self._database.close()
-
-    async def _read(self, doing: str, query: Select[Any], **parameters: str | int) -> Sequence[RowMapping]:
-        def work(connection: Connection) -> Sequence[RowMapping]:
-            return connection.execute(query, parameters).mappings().all()
-
-        return await self._patiently(doing, self._database.read(work), READ_PATIENCE)
-
-    async def _patiently(self, doing: str, work: Coroutine[Any, Any, ResultT], patience: float = PATIENCE) -> ResultT:
-        """Wait for some work, but not for ever; it goes on if the caller is cancelled.
-
-        A driver told to stop may itself wait for a server that is gone, so it is not waited for.
-        """
-        task = asyncio.create_task(work, name=f"portvakt: {doing}")
-        self._running.add(task)
-        task.add_done_callback(self._done)
-        done, _ = await asyncio.wait({task}, timeout=patience)
-        if not done:
-            task.cancel()
-            raise StoreUnavailable(f"cannot {doing}: no answer in {patience:.0f} s")
-        with our_fault(doing):
-            return task.result()
-
-    def _done(self, task: asyncio.Task[Any]) -> None:
-        self._running.discard(task)
-        if not task.cancelled():
-            task.exception()  # seen: asyncio need not warn that nobody asked
 
 
 class _BeatenError(Exception):
