@@ -51,7 +51,7 @@ class LoopbackPort(Enum):
     """Whose redirect URIs on loopback may name another port than the one that was registered."""
 
     PUBLIC_CLIENTS = "public clients"  # RFC 8252 §7.3; `localhost` too
-    TESTS_TOO = "tests too"  # and a confidential client's literal addresses, at an issuer that is on loopback itself
+    TESTS_TOO = "tests too"  # and a confidential client's literal addresses, at a test issuer
 
 
 class CodeRedirect(Enum):

@@ -27,8 +27,10 @@ def end_grant(issuer: Issuer, grant: Grant, now: Instant) -> tuple[Change, ...]:
 def end_family(issuer: Issuer, family: Family, grant: Grant, now: Instant) -> tuple[Change, ...]:
     """Return what ends a family of refresh tokens and the grant that it came from.
 
-    A grant has one code and so one family: without the grant's end its access tokens would live on.
+    A grant has one code and so one family: without the grant's end its access tokens would live on. The grant's row
+    comes first, as for whoever uses the family: two who lock rows in one order never wait for each other.
     """
+    ends = end_grant(issuer, grant, now)
     if family.revoked_at is not None:
-        return end_grant(issuer, grant, now)
-    return (RevokeFamily(issuer.name, family.id, now), *end_grant(issuer, grant, now))
+        return ends
+    return (*ends[:1], RevokeFamily(issuer.name, family.id, now), *ends[1:])

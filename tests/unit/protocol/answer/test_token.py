@@ -93,7 +93,7 @@ def test_a_request_without_what_its_grant_type_is_about_is_told_what_is_missing(
     outcome = refuse_grant_type(STANDARD, a_request(grant_type=grant_type))
 
     assert outcome == Refused("invalid_request", f"{needed} is missing.", 400)
-    assert refuse_grant_type(STANDARD, a_request(grant_type=grant_type, **{needed: "x"})) is None
+    assert refuse_grant_type(STANDARD, replace(a_request(grant_type=grant_type), parameters={needed: "x"})) is None
 
 
 @pytest.mark.parametrize("grant_type", ["authorization_code", "refresh_token"])
