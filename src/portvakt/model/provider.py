@@ -211,6 +211,7 @@ class Provider:
     token_quota: Quota | None = None
 
     authorize_path: str | None = "/authorize"
+    authorize_methods: tuple[str, ...] = ("GET", "POST")  # RFC 6749 §3.1
     # RFC 6749 §4.1.1; RFC 9700 §2.1.1 has PKCE for public clients and recommends it for all
     authorize_requires: tuple[str, ...] = ("client_id", "response_type", "code_challenge")
     redirect_members: tuple[str, ...] = ("code", "state", "iss")  # RFC 6749 §4.1.2, RFC 9207 §2

@@ -36,6 +36,7 @@ LUCA = Provider(
     token_type="bearer",
     lifetime=Seconds(3600),
     authorize_path="/api/v1/oauth2/authorize",
+    authorize_methods=("GET",),
     authorize_requires=("client_id", "redirect_uri", "response_type", "scope"),
     redirect_members=("code", "scope", "state", "iss"),
     loopback_port=LoopbackPort.TESTS_TOO,
@@ -64,6 +65,7 @@ LUCA = Provider(
         Evidence(field="token_type", source=Source.SEED, says='"token_type": "bearer"'),
         Evidence(field="lifetime", source=Source.SEED, says="the access token has a 1-hour expiration date"),
         Evidence(field="authorize_path", source=Source.SEED, says="https://BASE_URL/api/v1/oauth2/authorize"),
+        Evidence(field="authorize_methods", source=Source.SEED, says="redirect the user to the following URL"),
         Evidence(
             field="authorize_requires",
             source=Source.SEED,

@@ -6,6 +6,7 @@ import os
 from dataclasses import replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs
 
 from portvakt.model.behalf import Session
 from portvakt.model.change import AddSession, EndSession
@@ -32,6 +33,7 @@ WRONG_PASSWORDS = Quota(10, Seconds(300))
 
 WRONG_PASSWORDS_OF_ADDRESS = Quota(100, Seconds(300))
 _ID_OCTETS = 32
+_LONGEST_QUERY = 32 * 1024
 
 
 class Account:
@@ -47,7 +49,8 @@ class Account:
         if call.scope["method"] == "POST":
             await self._take_log_in(call, receive, send)
             return
-        await self.show_log_in(call, send, return_to=f"{self._desk.root}/account")
+        wanted = parse_qs(call.scope["query_string"][:_LONGEST_QUERY].decode("latin-1"), max_num_fields=10)
+        await self.show_log_in(call, send, return_to=self._desk.return_to(wanted.get("return_to", [""])[0]))
 
     async def show_log_in(
         self,

@@ -18,8 +18,11 @@ from portvakt.protocol.govern.keys import published_keys
 from portvakt.server.act import Contended
 from portvakt.server.call import Call, Disconnected, plain_reply
 from portvakt.server.copy import Copy
+from portvakt.server.desk import Desk
 from portvakt.server.documents import DISCOVERY, KEY_SET_PATH, METADATA, key_set, metadata
 from portvakt.server.keys import ensure_key
+from portvakt.server.passwords import Passwords
+from portvakt.server.people import Page, pages_of
 from portvakt.server.quota import Windows
 from portvakt.server.readiness import Readiness
 from portvakt.server.token_endpoint import OUR_FAULT, TokenEndpoint
@@ -47,6 +50,10 @@ MOST_FAILING = 20_000
 
 PEPPER = b"portvakt/pepper"
 KEYS = b"portvakt/keys"
+FORMS = b"portvakt/forms"
+CLEAN_EVERY = 60.0
+"""Seconds between two deletions of what has ended."""
+
 _UNAVAILABLE = Reply(
     503,
     (("content-type", "application/json"), ("cache-control", "no-store"), ("retry-after", "1")),
@@ -93,11 +100,14 @@ class Application:
         self._trusted = tuple(trusted_proxies)
         self._sealing = derive(secret, KEYS)
         self._pepper = derive(secret, PEPPER)
+        self._forms_key = derive(secret, FORMS)
+        self._passwords = Passwords()
         self._failures = memory.failures
         self._uses = memory.uses
         self._readiness = Readiness(store.check, log)
         self._stopping = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
+        self._cleaner: asyncio.Task[None] | None = None
         self._watch = store.watch()
         self.copy = Copy(store, self._watch, key=self._sealing)
         self._hosts: dict[bytes, str] = {}  # how the issuers' URLs spell their hosts, which is how nearly all come
@@ -117,12 +127,16 @@ class Application:
             await self.copy.load_signer(issuer, self.clock())
             await self._note_algorithm(issuer)
         self._writer = asyncio.create_task(self._write_uses())
+        self._cleaner = asyncio.create_task(self._clean())
 
     async def stop(self) -> None:
         """Write what is still in memory."""
         self._stopping.set()
+        if self._cleaner is not None:
+            await self._cleaner
         if self._writer is not None:
             await self._writer
+        self._passwords.close()
 
     def drain(self) -> None:
         """Say from now on that no new work should come here."""
@@ -157,6 +171,9 @@ class Application:
         if call.status:
             raise RuntimeError("a reply had begun") from None
         call.refused = OUR_FAULT
+        if isinstance(handler, Page):
+            await handler.fault(call, send)
+            return
         await call.reply(handler.speak(OUR_FAULT) if isinstance(handler, TokenEndpoint) else _UNAVAILABLE, send)
 
     def _find(self, scope: Scope) -> Handler:
@@ -186,6 +203,8 @@ class Application:
         )
         for path in issuer.provider.token_paths:
             self._route(issuer.url + path, endpoint)
+        for path, page in pages_of(self._desk(issuer)).items():
+            self._route(issuer.url + path, page)
         for name in (METADATA, DISCOVERY):
             document = metadata(issuer, discovery=name == DISCOVERY)
 
@@ -199,6 +218,18 @@ class Application:
             return key_set(published_keys(await self.copy.keys_to_publish(issuer.name), self.clock()))
 
         self._route(issuer.url + KEY_SET_PATH, _Document(read_keys))
+
+    def _desk(self, issuer: Issuer) -> Desk:
+        return Desk(
+            issuer=issuer,
+            store=self._store,
+            copy=self.copy,
+            passwords=self._passwords,
+            failures=self._failures,
+            pepper=self._pepper,
+            forms_key=self._forms_key,
+            clock=self.clock,
+        )
 
     def _route(self, url: str, handler: Handler) -> None:
         parts = urlsplit(url)
@@ -240,6 +271,18 @@ class Application:
             except Exception as error:  # noqa: BLE001 - whatever it was, the next minute is another try
                 lost = self._stopping.is_set()
                 self._log.failure("last_use_lost" if lost else "last_use_not_written", error)
+
+    async def _clean(self) -> None:
+        """Delete what has ended, a little at a time, so that nobody waits for it."""
+        while not self._stopping.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), CLEAN_EVERY)
+                return
+            try:
+                while await self._store.clean(None, self.clock()) and not self._stopping.is_set():
+                    pass
+            except Exception as error:  # noqa: BLE001 - whatever it was, the next minute is another try
+                self._log.failure("not_cleaned", error)
 
 
 class _Document:

@@ -1,0 +1,280 @@
+"""The authorization endpoint, as a browser meets it: log in, be asked, be sent back.
+
+Nothing is kept on the server before somebody has logged in. What waits for an answer then is a row of that session,
+and is answered once.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import quote, quote_from_bytes, urlsplit
+
+from portvakt.model.decision import ACCESS_DENIED, Refused
+from portvakt.model.values import TransactionId
+from portvakt.pages.views import AlreadyAnswered, Company, Consent, Fault, NoAccess, NoCompany
+from portvakt.protocol.answer import consent
+from portvakt.protocol.answer.authorize import (
+    NoTarget,
+    SendBack,
+    Target,
+    Unknown,
+    check_request,
+    find_target,
+    send_back_refusal,
+)
+from portvakt.protocol.answer.consent import (
+    Form,
+    Why,
+    answer_transaction,
+    give_again,
+    is_agreed,
+    offer_companies,
+    open_transaction,
+)
+from portvakt.server.act import act
+from portvakt.server.call import read_body
+from portvakt.server.desk import NotOurForm
+from portvakt.wire.authorize_request import AUTHORIZE_LIMIT, read_authorize_request
+from portvakt.wire.errors import WireError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from portvakt.model.behalf import Organisation, SessionFacts, Transaction
+    from portvakt.model.decision import Granted
+    from portvakt.model.nouns import ClientFacts
+    from portvakt.protocol.answer.authorize import Authorization
+    from portvakt.server.account import Account
+    from portvakt.server.call import Call, Receive, Send
+    from portvakt.server.desk import Desk
+    from portvakt.wire.authorize_request import AuthorizeRequest
+
+_FAULTS: dict[str, Fault] = {
+    Why.FOREIGN: Fault.FORBIDDEN,
+    Why.COMPANY: Fault.FORBIDDEN,
+    Why.EXPIRED: Fault.EXPIRED,
+    Why.CLIENT: Fault.CLIENT,
+}
+_URL_CHARACTERS = "!$%&'()*+,/:;=?@[]~"
+
+
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """A request whose answer may be sent back, and who makes it."""
+
+    request: AuthorizeRequest
+    target: Target
+    person: SessionFacts
+    url: str
+
+
+class Authorize:
+    """The authorization endpoint of one issuer, and where its consent form is posted."""
+
+    def __init__(self, desk: Desk, account: Account) -> None:
+        self._desk = desk
+        self._account = account
+
+    async def ask(self, call: Call, receive: Receive, send: Send) -> None:
+        """Take an authorization request (RFC 6749 §3.1)."""
+        desk, scope = self._desk, call.scope
+        path = f"{desk.root}{desk.issuer.provider.authorize_path}"
+        try:
+            if scope["method"] == "POST":
+                body = await read_body(receive, AUTHORIZE_LIMIT) or b""
+                read_authorize_request(scope["query_string"], body)
+                # From another site no cookie comes along with a post; with the navigation that follows it does.
+                await desk.go(call, send, f"{path}?{_spelled(body)}")
+                return
+            request = read_authorize_request(scope["query_string"])
+        except WireError as error:
+            call.refused = Refused(error.code, error.description, error.status)
+            await desk.problem(call, send, Fault.REQUEST, error.description)
+            return
+        name = desk.issuer.name
+        facts = desk.copy.client(name, request.client_id) or await desk.copy.load_client(name, request.client_id)
+        target = find_target(desk.issuer, request, facts)
+        if isinstance(target, NoTarget):
+            call.refused = Refused(target.unknown.value, target.detail, 400, reason=target.reason)
+            fault = Fault.CLIENT if target.unknown is Unknown.CLIENT else Fault.REDIRECT_URI
+            await desk.problem(call, send, fault, target.detail)
+            return
+        call.client_id = target.facts.client.id
+        url = f"{path}?{_spelled(scope['query_string'])}"
+        person = await desk.session(call)
+        if person is None:
+            await self._account.show_log_in(
+                call,
+                send,
+                return_to=url,
+                client_name=target.facts.client.name,
+                redirect_uri=target.redirect_uri,
+                locale=request.parameters.get("locale"),
+            )
+            return
+        await self._consider(call, send, _Visit(request, target, person, url))
+
+    async def _consider(self, call: Call, send: Send, visit: _Visit) -> None:
+        """Send back a refusal, or a code if there is nothing to ask; else ask."""
+        desk = self._desk
+        issuer, request, target, person = desk.issuer, visit.request, visit.target, visit.person
+        checked = check_request(issuer, request, target)
+        if isinstance(checked, Refused):
+            call.refused = checked
+            await desk.go(call, send, send_back_refusal(issuer, target, request.state, checked).location)
+            return
+        offered = offer_companies(issuer, person, checked.organisation)
+        if isinstance(offered, Refused):
+            call.refused = offered
+            back = send_back_refusal(issuer, target, request.state, offered)
+            await self._no_company(call, send, visit, back, checked)
+            return
+        grants = await desk.store.grants_of_user(issuer.name, person.user.id)
+        random, now = os.urandom(consent.RANDOM_OCTETS), desk.clock()
+        if is_agreed(issuer, checked, person, offered, grants):
+            given = give_again(issuer, checked, person, offered, pepper=desk.pepper, random=random, now=now)
+            await desk.store.apply(given.changes)
+            await desk.go(call, send, given.answer.location)
+            return
+        pending = await desk.store.pending(issuer.name, person.session.id, now)
+        opened = open_transaction(issuer, checked, person, pending=pending, random=random, now=now)
+        if isinstance(opened, Refused):
+            call.refused = opened
+            await desk.problem(call, send, Fault.LIMITED)
+            return
+        await desk.store.apply(opened.changes)
+        await self._show_consent(call, send, opened.answer, target.facts, person, offered, visit.url)
+
+    async def _show_consent(
+        self,
+        call: Call,
+        send: Send,
+        transaction: Transaction,
+        client: ClientFacts,
+        person: SessionFacts,
+        offered: Sequence[Organisation],
+        url: str,
+        *,
+        missing: bool = False,
+    ) -> None:
+        desk = self._desk
+        companies = tuple(Company(number=one.number, name=one.name) for one in offered)
+        view = Consent(
+            brand=desk.brand,
+            action=f"{desk.root}/consent",
+            csrf=desk.token("consent", person.session.id),
+            transaction=transaction.id,
+            client_name=client.client.name,
+            redirect_uri=transaction.redirect_uri,
+            email=person.user.email,
+            other_account_url=self._other_account(url),
+            scopes=transaction.scopes,
+            companies=companies,
+            forced=companies[0] if transaction.organisation is not None else None,
+            missing=missing,
+        )
+        await desk.show(call, send, view, desk.locale(call, users=person.user.locale, asked=transaction.locale))
+
+    async def _no_company(self, call: Call, send: Send, visit: _Visit, back: SendBack, checked: Authorization) -> None:
+        desk, person = self._desk, visit.person
+        name, email = visit.target.facts.client.name, person.user.email
+        other = self._other_account(visit.url)
+        view: NoAccess | NoCompany
+        if checked.organisation is None:
+            view = NoCompany(
+                brand=desk.brand, client_name=name, email=email, other_account_url=other, back_url=back.location
+            )
+        else:
+            view = NoAccess(
+                brand=desk.brand,
+                client_name=name,
+                number=checked.organisation,
+                email=email,
+                other_account_url=other,
+                back_url=back.location,
+            )
+        await desk.show(call, send, view, desk.locale(call, users=person.user.locale, asked=checked.locale))
+
+    # --- the answer ---------------------------------------------------------------------------------------------------
+
+    async def answer(self, call: Call, receive: Receive, send: Send) -> None:
+        """Take the consent form: once for each request, from the browser that was asked."""
+        desk = self._desk
+        person = await desk.session(call)
+        try:
+            form = await desk.form(call, receive)
+        except NotOurForm:
+            form = {}
+        if person is None or not desk.is_own("consent", person.session.id, form):
+            await desk.problem(call, send, Fault.EXPIRED if person is None else Fault.FORBIDDEN)
+            return
+        transaction = await desk.store.transaction(desk.issuer.name, TransactionId(form.get("transaction", "")))
+        if transaction is None:
+            await desk.problem(call, send, Fault.EXPIRED)
+            return
+        call.client_id = transaction.client_id
+        decision = await self._decide(call, transaction, form)
+        if isinstance(decision, Refused):
+            call.refused = decision
+            await self._show_refusal(call, send, decision, transaction, person)
+        else:
+            await desk.go(call, send, decision.answer.location)
+
+    async def _decide(self, call: Call, transaction: Transaction, form: dict[str, str]) -> Granted[SendBack] | Refused:
+        desk = self._desk
+        issuer = desk.issuer
+        said = Form(form.get("decision") or None, form.get("organisation") or None)
+
+        async def load() -> tuple[Transaction | None, SessionFacts | None, ClientFacts | None]:
+            return (
+                await desk.store.transaction(issuer.name, transaction.id),
+                await desk.session(call),
+                await desk.store.client_facts(issuer.name, transaction.client_id),
+            )
+
+        def decide(
+            facts: tuple[Transaction | None, SessionFacts | None, ClientFacts | None],
+        ) -> Granted[SendBack] | Refused:
+            waiting, person, client = facts
+            if waiting is None or person is None:
+                return Refused(Why.EXPIRED, "This request has waited for too long.")
+            random, now = os.urandom(consent.RANDOM_OCTETS), desk.clock()
+            return answer_transaction(
+                issuer, waiting, person, client, form=said, pepper=desk.pepper, random=random, now=now
+            )
+
+        return await act(desk.store, load, decide)
+
+    async def _show_refusal(
+        self, call: Call, send: Send, refused: Refused, transaction: Transaction, person: SessionFacts
+    ) -> None:
+        desk = self._desk
+        client = await desk.store.client_facts(desk.issuer.name, transaction.client_id)
+        if refused.code == Why.ANSWERED:
+            name = client.client.name if client is not None else transaction.client_id
+            view = AlreadyAnswered(brand=desk.brand, client_name=name, back_url=_home_of(transaction.redirect_uri))
+            await desk.show(call, send, view, desk.locale(call, users=person.user.locale, asked=transaction.locale))
+            return
+        if client is not None and refused.code in (Why.COMPANY_MISSING, ACCESS_DENIED):
+            offered = offer_companies(desk.issuer, person, transaction.organisation)
+            if not isinstance(offered, Refused):
+                await self._show_consent(call, send, transaction, client, person, offered, "", missing=True)
+                return
+        await desk.problem(call, send, _FAULTS.get(refused.code, Fault.FORBIDDEN))
+
+    def _other_account(self, url: str) -> str:
+        """Return where another user logs in for the same request."""
+        return f"{self._desk.root}/login?return_to={quote(url, safe='')}"
+
+
+def _spelled(query: bytes) -> str:
+    """Return a query as it may stand in a header and a form: what is not plain is percent-encoded, once."""
+    return quote_from_bytes(query, safe=_URL_CHARACTERS)
+
+
+def _home_of(redirect_uri: str) -> str | None:
+    """Return where an application on the web begins; None for one that has an address of its own kind."""
+    parts = urlsplit(redirect_uri)
+    return f"{parts.scheme}://{parts.netloc}/" if parts.scheme in {"https", "http"} else None
