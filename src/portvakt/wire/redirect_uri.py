@@ -29,8 +29,8 @@ ANSWER_PARAMETERS = frozenset({"code", "state", "iss", "error", "error_descripti
 _HIGHEST_PORT = 65_535
 # RFC 3986 §2, without "*" (a wildcard is never meant), "'" and ";" (other servers split paths there)
 _PLAIN = re.compile(r"(?:[A-Za-z0-9._~:/?@!$&()+,=\[\]-]|%[0-9A-Fa-f]{2})*")
-# Escapes that some server decodes into a separator or a control character before it looks at the path.
-_RISKY_ESCAPE = re.compile(r"%(?:0[0-9A-F]|1[0-9A-F]|7F|2[EF]|5C)", re.IGNORECASE)
+_CONTROL_ESCAPE = re.compile(r"%(?:[01][0-9A-F]|7F)", re.IGNORECASE)
+_DOT_OR_SLASH_ESCAPE = re.compile(r"%(?:2[EF]|5C)", re.IGNORECASE)
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 _AUTHORITY = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(?::([1-9][0-9]{0,4}))?")
 _HOST_NAME = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
@@ -48,7 +48,7 @@ def check_redirect_uri(text: str, *, public: bool) -> str | None:
         return f"is longer than {LONGEST} characters"
     if "#" in text:
         return "has a fragment"
-    if not _PLAIN.fullmatch(text) or _RISKY_ESCAPE.search(text):
+    if not _PLAIN.fullmatch(text) or _CONTROL_ESCAPE.search(text):
         return "has a character that is not plain there: a wildcard, a space, a semicolon, a letter beyond ASCII"
     scheme, colon, rest = text.partition(":")
     if not colon or not _SCHEME.fullmatch(scheme):
@@ -113,7 +113,9 @@ def _private_use_problem(scheme: str, hierarchy: str, *, public: bool) -> str | 
 
 def _path_problem(hierarchy: str) -> str | None:
     segments = hierarchy.split("/")
-    return "has a dot segment" if "." in segments or ".." in segments else None
+    if "." in segments or ".." in segments or _DOT_OR_SLASH_ESCAPE.search(hierarchy):
+        return "has a dot segment, or an escaped dot, slash or backslash in its path"  # some servers decode them first
+    return None
 
 
 def _is_port(digits: str | None) -> bool:
