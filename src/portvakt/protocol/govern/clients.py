@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING
 from portvakt.model.change import AddClient, AddSecret, ChangeClient, ExpireSecret, SetClientDisabled
 from portvakt.model.decision import INVALID_REQUEST, Granted, Refused
 from portvakt.model.nouns import Client, ClientAuthentication, ClientFacts
+from portvakt.model.provider import Refresh
 from portvakt.model.values import ClientId, Instant, Seconds
 from portvakt.protocol.credentials import SECRET_OCTETS, keep, mint_id, mint_secret
+from portvakt.protocol.own_scopes import OWN_SCOPES
+from portvakt.wire.redirect_uri import check_redirect_uri
 
 if TYPE_CHECKING:
     from portvakt.model.change import Change
     from portvakt.model.nouns import Issuer, User
+    from portvakt.model.provider import Provider
     from portvakt.model.values import Secret
 
 LIVE_SECRETS = 5
@@ -22,8 +26,12 @@ LIVE_SECRETS = 5
 GRACE_LIMIT = Seconds(7 * 86400)
 NAME_CHARACTERS = 100
 DESCRIPTION_CHARACTERS = 1000
+REDIRECT_URIS = 50
 RANDOM_OCTETS = 32 + 32 + SECRET_OCTETS
 """How many random bytes a decision that makes a client or a secret needs."""
+
+_FOR_ITSELF = frozenset({"client_credentials"})
+_FOR_USERS = frozenset({"authorization_code", "refresh_token"})
 
 # RFC 6749 §3.3, without what would end a log line or a header
 _SCOPE_CHARACTERS = frozenset(map(chr, range(0x21, 0x7F))) - {'"', "\\"}
@@ -31,13 +39,17 @@ _SCOPE_CHARACTERS = frozenset(map(chr, range(0x21, 0x7F))) - {'"', "\\"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """A client as somebody wants it. `expires_in` None: its secret has no end."""
+    """A client as somebody wants it. `expires_in` None: its secret has no end.
+
+    With `redirect_uris` it may act for users too, where the provider has that; without, for itself alone.
+    """
 
     name: str
     description: str = ""
     authentication: ClientAuthentication = ClientAuthentication.ANY_SECRET
     scopes: tuple[str, ...] = ()
     default_scopes: tuple[str, ...] = ()
+    redirect_uris: tuple[str, ...] = ()
     expires_in: Seconds | None = Seconds(180 * 86400)
 
 
@@ -66,8 +78,10 @@ def create_client(
         description=wish.description,
         owner=owner.id,
         authentication=wish.authentication,
+        grants=_grants(issuer.provider, wish),
         scopes=wish.scopes,
         default_scopes=wish.default_scopes,
+        redirect_uris=wish.redirect_uris,
         created_at=now,
     )
     bare = ClientFacts(client=client, owner=owner)
@@ -164,6 +178,24 @@ def _wrong_wish(issuer: Issuer, wish: Wish) -> str:
     if not set(wish.default_scopes) <= set(wish.scopes):
         return "A default scope is one of the client's scopes."
     known = issuer.provider.scopes
-    if known is not None and not set(wish.scopes) <= set(known):
+    if known is not None and not set(wish.scopes) <= set(known) | OWN_SCOPES:
         return f"{issuer.provider.title} has {'the scopes ' + ', '.join(known) if known else 'no scopes'}."
-    return ""
+    return _wrong_redirect_uris(issuer.provider, wish)
+
+
+def _wrong_redirect_uris(provider: Provider, wish: Wish) -> str:
+    public = wish.authentication is ClientAuthentication.NONE
+    if public and provider.refresh is Refresh.STATIC:  # RFC 9700 §2.2.2: a public client's are rotated
+        return f"{provider.title} has no public clients: its refresh tokens do not change."
+    if wish.redirect_uris and not _FOR_USERS & set(provider.grants):
+        return f"{provider.title} has no redirect URIs: its clients act for themselves alone."
+    if len(set(wish.redirect_uris)) != len(wish.redirect_uris) or len(wish.redirect_uris) > REDIRECT_URIS:
+        return f"A client has at most {REDIRECT_URIS} redirect URIs, each once."
+    problems = [check_redirect_uri(uri, public=public) for uri in wish.redirect_uris]
+    return next((f"A redirect URI {problem}." for problem in problems if problem), "")
+
+
+def _grants(provider: Provider, wish: Wish) -> frozenset[str]:
+    """Return the grant types that fit: a client's own tokens need a secret, a user's a way back."""
+    own = _FOR_ITSELF if wish.authentication is not ClientAuthentication.NONE else frozenset()
+    return frozenset(provider.grants) & (own | (_FOR_USERS if wish.redirect_uris else frozenset()))

@@ -166,3 +166,74 @@ def test_disabling_and_enabling_is_one_change_and_nothing_when_it_is_so_already(
     assert on.answer.client.disabled_at is None
     assert set_enabled(enabled, enabled=True, now=NOW).changes == ()
     assert set_enabled(disabled, enabled=False, now=NOW).changes == ()
+
+
+def test_a_client_with_redirect_uris_may_act_for_users_where_the_provider_has_that() -> None:
+    uris = ("https://app.example/cb", "http://127.0.0.1/cb")
+    expected = {
+        "standard": {"authorization_code", "refresh_token", "client_credentials"},
+        "luca": {"authorization_code", "refresh_token"},
+    }
+
+    for provider, grants in expected.items():
+        decision = created(Wish(name="x", redirect_uris=uris), provider)
+        assert isinstance(decision, Granted)
+        assert decision.answer.facts.client.redirect_uris == uris
+        assert decision.answer.facts.client.grants == grants
+
+
+@pytest.mark.parametrize(("provider", "grants"), [("standard", {"client_credentials"}), ("luca", set())])
+def test_a_client_without_redirect_uris_acts_for_itself_alone(provider: str, grants: set[str]) -> None:
+    decision = created(Wish(name="x"), provider)
+
+    assert isinstance(decision, Granted)
+    assert decision.answer.facts.client.grants == grants
+
+
+def test_a_public_client_has_no_tokens_of_its_own_and_may_have_a_scheme_of_its_own() -> None:
+    decision = created(Wish(name="x", authentication=ClientAuthentication.NONE, redirect_uris=("com.example.app:/cb",)))
+
+    assert isinstance(decision, Granted)
+    assert decision.answer.facts.client.grants == {"authorization_code", "refresh_token"}
+
+
+def test_an_issuer_with_static_refresh_tokens_registers_no_public_client() -> None:
+    decision = created(
+        Wish(name="x", authentication=ClientAuthentication.NONE, redirect_uris=("https://app.example/cb",)), "luca"
+    )
+
+    assert isinstance(decision, Refused)
+    assert "public" in decision.description
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["http://app.example/cb", "javascript:alert(1)", "https://app.example/*", "https://a@b/cb", "com.example.app:/cb"],
+)
+def test_R12_R13_R14_a_client_is_not_registered_with_a_redirect_uri_that_is_not_allowed(uri: str) -> None:
+    decision = created(Wish(name="x", redirect_uris=("https://app.example/cb", uri)))
+
+    assert isinstance(decision, Refused)
+    assert (decision.code, decision.changes) == ("invalid_request", ())
+    assert "redirect URI" in decision.description
+
+
+@pytest.mark.parametrize(
+    ("provider", "uris"),
+    [
+        ("breeze", ("https://app.example/cb",)),
+        ("standard", ("https://app.example/cb",) * 2),
+        ("standard", tuple(f"https://app.example/{n}" for n in range(51))),
+    ],
+)
+def test_redirect_uris_are_few_different_and_for_providers_that_have_users(
+    provider: str, uris: tuple[str, ...]
+) -> None:
+    assert isinstance(created(Wish(name="x", redirect_uris=uris), provider), Refused)
+
+
+def test_the_servers_own_scopes_may_be_given_at_every_issuer() -> None:
+    for provider in ("luca", "breeze", "standard"):
+        assert isinstance(
+            created(Wish(name="x", scopes=("portvakt:introspect", "portvakt:revocations")), provider), Granted
+        )

@@ -1,0 +1,65 @@
+"""A token that is shown to its own issuer, to be revoked or asked about.
+
+Which kind it is, it says itself: the hint of RFC 7009 §2.1 is not needed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from portvakt.jose.verifying import TokenRefused, open_token
+from portvakt.model.behalf import RefreshFacts
+from portvakt.model.provider import TokenHeader
+from portvakt.model.values import ClientId, GrantId
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from portvakt.jose.keys import PublicKey
+    from portvakt.model.behalf import Standing
+    from portvakt.model.nouns import ClientFacts, Issuer
+    from portvakt.model.values import Instant
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """An access token of this issuer that has not expired. Only `read_access_token` makes one.
+
+    `grant_id` None: a client's own token. Nothing is said of whether what it rests on still stands.
+    """
+
+    client_id: ClientId
+    grant_id: GrantId | None
+    claims: Mapping[str, object] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AccessFacts:
+    """An access token, with what it rests on: the standing of its grant, or the client whose own it is.
+
+    Each is None if there is no such thing any more.
+    """
+
+    token: AccessToken
+    standing: Standing | None
+    client: ClientFacts | None
+
+
+Presented = RefreshFacts | AccessFacts | None
+"""What was found of a token; None: it is unknown, expired, malformed or of another kind or issuer."""
+
+
+def read_access_token(issuer: Issuer, keys: Sequence[PublicKey], token: str, now: Instant) -> AccessToken | None:
+    """Return an access token of this issuer that `keys`, its own, signed; None for whatever else it is."""
+    header = issuer.provider.token_header
+    try:
+        claims = open_token(token, keys, header.typ, keyless=header is TokenHeader.BARE_JWT).claims
+    except TokenRefused:
+        return None
+    client_id, end, grant_id = claims.get("client_id"), claims.get("exp"), claims.get("gid")
+    if (claims.get("iss"), claims.get("aud")) != (issuer.url, issuer.audience):
+        return None
+    if not isinstance(client_id, str) or not isinstance(end, int) or now >= end:
+        return None
+    return AccessToken(ClientId(client_id), GrantId(grant_id) if isinstance(grant_id, str) else None, claims)
