@@ -21,6 +21,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 HEAD = "0002"
@@ -273,6 +274,12 @@ REFRESH_TOKENS = Table(
     CheckConstraint("length(digest) = 32", name="ck_refresh_tokens_digest"),
     CheckConstraint("length(request) = 32", name="ck_refresh_tokens_request"),
     Index("ix_refresh_tokens_expires", "expires_at"),
+    Index(
+        "ix_refresh_tokens_reissue",
+        "redeemed_at",
+        sqlite_where=text("reissue IS NOT NULL"),
+        postgresql_where=text("reissue IS NOT NULL"),
+    ),
 )
 
 REVOCATIONS = Table(

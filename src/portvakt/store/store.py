@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from portvakt.model.change import AddRevocation, Applied, Lost
-from portvakt.store import checks, last_use, rows, statements
+from portvakt.store import checks, cleaning, last_use, rows, statements
 from portvakt.store.address import database_at
 from portvakt.store.behalf_reads import BehalfReads
 from portvakt.store.errors import StoreUnavailable, our_fault, sqlstate
@@ -164,6 +164,21 @@ class Store(BehalfReads):
 
         if writings:
             await self._patiently("record last use", self._database.write(work))
+
+    async def clean(self, issuer: IssuerName | None, now: Instant, limit: int = cleaning.LARGEST_BATCH) -> int:
+        """Delete at most `limit` (2 to 500) rows that no decision needs any more, in one transaction.
+
+        Returns how many there were; 0: nothing is due now. `issuer` None: of all issuers. What goes when stands in
+        `cleaning`. It is no change: the revision stays.
+        """
+        if not cleaning.SMALLEST_BATCH <= limit <= cleaning.LARGEST_BATCH:
+            raise ValueError(f"a batch is {cleaning.SMALLEST_BATCH} to {cleaning.LARGEST_BATCH} rows")
+        whose = None if issuer is None else checks.checked_id(issuer)
+
+        def work(connection: Connection) -> int:
+            return cleaning.clean(connection, whose, now, limit)
+
+        return await self._patiently("clean up", self._database.write(work))
 
     def watch(self) -> Watch:
         """The store's one watch, begun at the first call: see `Watch.token`. Needs a running loop."""

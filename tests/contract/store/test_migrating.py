@@ -8,18 +8,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
-from portvakt.store import StoreUnavailable, current, open_store, upgrade
+from portvakt.model.values import IssuerName
+from portvakt.store import Store, StoreUnavailable, current, open_store, upgrade
 from portvakt.store.address import database_at
 from portvakt.store.migrate import alembic_configuration
 from portvakt.store.schema import HEAD, METADATA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from sqlalchemy import Connection
 
     from services import PostgresServer
 
@@ -115,6 +119,78 @@ async def test_FT22_of_several_migrators_at_once_one_migrates_and_all_succeed(em
     assert current(empty_url)
     with database_at(empty_url).migrating() as connection:
         assert connection.execute(text("SELECT value FROM revision")).scalars().all() == [0]
+
+
+class Earlier:
+    """What the version of migration 0001 does, in its own words: nothing that came later is named."""
+
+    USER = (
+        "INSERT INTO users (issuer, id, email, email_key, roles, created_at, disabled_at)"
+        " VALUES ('acme', :id, :email, :email, '[]', 1, NULL) ON CONFLICT DO NOTHING"
+    )
+    CLIENT = (
+        "INSERT INTO clients (issuer, id, name, description, owner, authentication, grants, scopes, default_scopes,"
+        " created_at, disabled_at, version) VALUES ('acme', :id, 'One', '', :id, 'any_secret',"
+        " '[\"client_credentials\"]', '[]', '[]', 1, NULL, 1) ON CONFLICT DO NOTHING"
+    )
+    VERSION = "UPDATE clients SET version = clients.version + 1 WHERE issuer = 'acme' AND id = :id AND version = 1"
+    COUNTER = "UPDATE revision SET value = revision.value + 1 WHERE id = 1"
+    FACTS = (
+        "SELECT clients.id, clients.version, users.email, users.roles, client_secrets.digest FROM clients"
+        " JOIN users ON users.issuer = clients.issuer AND users.id = clients.owner"
+        " LEFT OUTER JOIN client_secrets ON client_secrets.issuer = clients.issuer"
+        " AND client_secrets.client_id = clients.id WHERE clients.issuer = 'acme' AND clients.id = :id"
+    )
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.made = 0
+
+    async def make_one(self) -> None:
+        name = {"id": f"made_{self.made}"}
+        given = {self.USER: {**name, "email": name["id"]}, self.CLIENT: name, self.VERSION: name, self.COUNTER: {}}
+
+        def write(connection: Connection) -> list[int]:
+            return [connection.execute(text(each), values).rowcount for each, values in given.items()]
+
+        assert await self._store._patiently("write", self._store._database.write(write)) == [1, 1, 1, 1]
+        read = await self._store._database.read(lambda each: tuple(each.execute(text(self.FACTS), name).one()))
+        assert read == (name["id"], 2, name["id"], "[]", None)
+        self.made += 1
+
+
+async def test_FT22_the_version_before_writes_and_reads_while_and_after_the_schema_grows(empty_url: str) -> None:
+    database = database_at(empty_url)
+    database.create()
+    with database.migrating() as connection:
+        migrate(connection, "0001")
+    assert not current(empty_url)
+    earlier = Earlier(Store(database))
+    await earlier.make_one()
+
+    migrator = await asyncio.create_subprocess_exec(sys.executable, "-c", MIGRATE, empty_url)
+    while migrator.returncode is None:
+        await earlier.make_one()
+        await asyncio.sleep(0)
+    before = earlier.made
+    for _ in range(10):
+        await earlier.make_one()
+
+    assert migrator.returncode == 0
+    assert current(empty_url)
+    assert before > 2
+    now = await open_store(empty_url)
+    facts = await now.clients(IssuerName("acme"), None, 10_000)
+    assert len(facts) == earlier.made
+    assert {(each.owner.locale, each.client.redirect_uris) for each in facts} == {(None, ())}
+    await now.close()
+    await database.close()
+
+
+def migrate(connection: Connection, version: str) -> None:
+    configuration = alembic_configuration()
+    configuration.attributes["connection"] = connection
+    command.upgrade(configuration, version)
 
 
 def test_a_migration_that_fails_leaves_nothing(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -184,6 +184,10 @@ def refreshing() -> None:
         sa.CheckConstraint("length(request) = 32", name="ck_refresh_tokens_request"),
     )
     op.create_index("ix_refresh_tokens_expires", "refresh_tokens", ["expires_at"])
+    held = sa.text("reissue IS NOT NULL")
+    op.create_index(
+        "ix_refresh_tokens_reissue", "refresh_tokens", ["redeemed_at"], sqlite_where=held, postgresql_where=held
+    )
 
 
 def revoking() -> None:

@@ -1,0 +1,200 @@
+"""Deleting what no decision needs any more, a small batch at a time.
+
+What goes, and why nothing misses it:
+
+- transactions, once they have expired: an unknown one is answered as an expired one is;
+- sessions, once they have expired and have no transaction left: likewise. One that was ended early stays until then;
+- codes, a day after they expired: until then one that is used twice is known for what it is, redeemed or not. A
+  day, and not the whole life of what the code gave: by then two who hold one code have both tried;
+- what a repeat of a refresh may get, once the longest window has passed: it must not be there to be stolen;
+- refresh tokens, a day after their own end, or the end of their family or grant. Until then a redeemed one is known
+  as a replay. A parent stays as long as its successor may be redeemed: that is when its re-issue is forgotten;
+- families without a token, and revoked grants without a code or a family, a day after they were revoked;
+- grants that nothing but a list holds: all that came from them has ended, and a newer one says the same. Whoever
+  authorizes again every hour so leaves one, and not 24 a day;
+- revocations, a day after the last access token of the grant ended: guards whose clocks differ have all let go.
+
+Never: grants that say something no newer one says (consent is remembered), API keys, users, organisations.
+A day is also the longest life of an access token, so a grant outlives each of its own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import and_, bindparam, exists, or_, select, tuple_
+
+from portvakt.store.schema import (
+    CODES,
+    FAMILIES,
+    GRANTS,
+    REFRESH_TOKENS,
+    REVOCATIONS,
+    SESSIONS,
+    TRANSACTIONS,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sqlalchemy import Column, ColumnElement, Connection, Row, Select, Table
+
+    from portvakt.model.values import Instant, IssuerName
+
+SMALLEST_BATCH: Final = 2  # a family goes in the batch of its last token
+LARGEST_BATCH: Final = 500
+KEPT_FOR: Final = 86_400
+"""Seconds for which what has ended is still known."""
+
+LONGEST_REISSUE: Final = 60
+"""Seconds for which a provider may let the same refresh have the same answer, at most."""
+
+Keys = set[tuple[str, str]]
+
+
+def clean(connection: Connection, issuer: IssuerName | None, now: Instant, limit: int) -> int:
+    """Delete at most `limit` rows (2 or more), and say how many: fewer than that only if nothing else was due."""
+    batch = _Batch(connection, issuer, limit)
+    ended = now - KEPT_FOR
+    batch.delete(TRANSACTIONS, batch.find(TRANSACTIONS, _past(TRANSACTIONS.c.expires_at, now)))
+    batch.delete(SESSIONS, batch.find(SESSIONS, _past(SESSIONS.c.expires_at, now), _has_no(TRANSACTIONS, SESSIONS)))
+    batch.delete(REVOCATIONS, batch.find(REVOCATIONS, _past(REVOCATIONS.c.until, ended)))
+    _forget_reissues(batch, now)
+    touched = _clean_codes(batch, ended) | _clean_families(batch, ended)
+    _clean_grants(batch, ended, touched)
+    return limit - batch.left
+
+
+class _Batch:
+    """The rows that may yet go in one transaction."""
+
+    def __init__(self, connection: Connection, issuer: IssuerName | None, limit: int) -> None:
+        self._connection = connection
+        self._issuer = issuer
+        self.left = limit
+
+    def find(self, table: Table, *conditions: ColumnElement[bool], most: int = LARGEST_BATCH) -> Sequence[Row[Any]]:
+        """Lock rows of a table that meet the conditions; none that another node is about to delete."""
+        return self.rows_of(select(table), table, *conditions, most=most)
+
+    def rows_of(
+        self, found: Select[Any], table: Table, *conditions: ColumnElement[bool], most: int = LARGEST_BATCH
+    ) -> Sequence[Row[Any]]:
+        """As `find`, among what a query finds."""
+        query = found.where(*conditions).limit(min(self.left, most)).with_for_update(of=table, skip_locked=True)
+        if self._issuer is not None:
+            query = query.where(table.c.issuer == self._issuer)
+        return self._connection.execute(query).all() if self.left else ()
+
+    def delete(self, table: Table, rows: Iterable[Row[Any]]) -> None:
+        """Delete rows by their keys."""
+        self._each(table.delete(), table, rows)
+
+    def forget(self, table: Table, rows: Iterable[Row[Any]], **values: None) -> None:
+        """Empty some columns of rows."""
+        self._each(table.update().values(values), table, rows)
+
+    def _each(self, statement: Any, table: Table, rows: Iterable[Row[Any]]) -> None:
+        key = [column.name for column in table.primary_key]
+        # A query with a join may have found a row twice.
+        keys = {tuple(row._mapping[name] for name in key) for row in rows}  # noqa: SLF001  SQLAlchemy's public name
+        if keys:
+            mine = (table.c[name] == bindparam(f"of_{name}") for name in key)
+            parameters = [{f"of_{name}": part for name, part in zip(key, each, strict=True)} for each in keys]
+            self._connection.execute(statement.where(*mine), parameters)
+            self.left -= len(keys)
+
+
+def _past(column: Column[Any], moment: int) -> ColumnElement[bool]:
+    return column <= moment
+
+
+def _has_no(children: Table, parents: Table) -> ColumnElement[bool]:
+    """The condition that nothing of the one table refers to a row of the other."""
+    return ~exists(select(children.c.issuer).where(_refers(children, parents)).correlate(parents))
+
+
+def _refers(children: Table, parents: Table) -> ColumnElement[bool]:
+    (reference,) = (each for each in children.foreign_key_constraints if each.referred_table is parents)
+    return and_(*(element.parent == element.column for element in reference.elements))
+
+
+def _forget_reissues(batch: _Batch, now: int) -> None:
+    over = (REFRESH_TOKENS.c.reissue.is_not(None), _past(REFRESH_TOKENS.c.redeemed_at, now - LONGEST_REISSUE))
+    batch.forget(REFRESH_TOKENS, batch.find(REFRESH_TOKENS, *over), reissue=None, request=None)
+
+
+def _clean_codes(batch: _Batch, ended: int) -> Keys:
+    """Delete codes, and return the grants that they were of."""
+    # Half, here and below: what the deleted rows leave behind is to fit in as well.
+    codes = batch.find(CODES, _past(CODES.c.expires_at, ended), most=batch.left // 2)
+    batch.delete(CODES, codes)
+    return {(code.issuer, code.grant_id) for code in codes}
+
+
+def _clean_families(batch: _Batch, ended: int) -> Keys:
+    """Delete refresh tokens, and families without any, and return the grants that these were of."""
+    successor = REFRESH_TOKENS.alias("successor")
+    may_be_redeemed = exists(
+        select(successor.c.issuer).where(
+            successor.c.issuer == REFRESH_TOKENS.c.issuer,
+            successor.c.family_id == REFRESH_TOKENS.c.family_id,
+            successor.c.generation == REFRESH_TOKENS.c.generation + 1,
+            successor.c.redeemed_at.is_(None),
+            or_(successor.c.expires_at.is_(None), successor.c.expires_at > ended),
+        )
+    )
+    idle = batch.find(REFRESH_TOKENS, _past(REFRESH_TOKENS.c.expires_at, ended), ~may_be_redeemed, most=batch.left // 2)
+    batch.delete(REFRESH_TOKENS, idle)
+    emptied = {(token.issuer, token.family_id) for token in idle}
+    empty = _has_no(REFRESH_TOKENS, FAMILIES)
+    families = list(batch.find(FAMILIES, _among(FAMILIES, emptied), empty)) if emptied else []
+    batch.delete(FAMILIES, families)
+
+    tokens_of_families = REFRESH_TOKENS.join(FAMILIES, _refers(REFRESH_TOKENS, FAMILIES))
+    of_grants = _refers(FAMILIES, GRANTS)
+    for tokens_from, families_from, end in (
+        (tokens_of_families, FAMILIES, FAMILIES.c.revoked_at),
+        (tokens_of_families, FAMILIES, FAMILIES.c.ends_at),
+        (tokens_of_families.join(GRANTS, of_grants), FAMILIES.join(GRANTS, of_grants), GRANTS.c.revoked_at),
+    ):
+        tokens = select(REFRESH_TOKENS).select_from(tokens_from)
+        batch.delete(REFRESH_TOKENS, batch.rows_of(tokens, REFRESH_TOKENS, _past(end, ended)))
+        dead = batch.rows_of(select(FAMILIES).select_from(families_from), FAMILIES, _past(end, ended), empty)
+        batch.delete(FAMILIES, dead)
+        families += dead
+    return {(family.issuer, family.grant_id) for family in families}
+
+
+def _clean_grants(batch: _Batch, ended: int, touched: Keys) -> None:
+    childless = (_has_no(CODES, GRANTS), _has_no(FAMILIES, GRANTS))
+    batch.delete(GRANTS, batch.find(GRANTS, _past(GRANTS.c.revoked_at, ended), *childless))
+    if not touched:
+        return
+    same, newer = GRANTS.alias("same"), GRANTS.alias("newer")
+    later = or_(
+        newer.c.created_at > GRANTS.c.created_at,
+        and_(newer.c.created_at == GRANTS.c.created_at, newer.c.id > GRANTS.c.id),
+    )
+    batch.delete(
+        GRANTS,
+        batch.rows_of(
+            select(GRANTS).join(same, _says_the_same(same)),
+            GRANTS,
+            _among(same, touched),
+            GRANTS.c.revoked_at.is_(None),
+            _past(GRANTS.c.created_at, ended),
+            *childless,
+            exists(select(newer.c.id).where(_says_the_same(newer), newer.c.revoked_at.is_(None), later)),
+        ),
+    )
+
+
+def _says_the_same(other: Any) -> ColumnElement[bool]:
+    """The condition that another grant is by the same user to the same client, for the same company and scopes."""
+    equal = (other.c[name] == GRANTS.c[name] for name in ("issuer", "user_id", "client_id", "scopes"))
+    return and_(*equal, other.c.organisation.is_not_distinct_from(GRANTS.c.organisation))
+
+
+def _among(table: Any, keys: Keys) -> ColumnElement[bool]:
+    return tuple_(table.c.issuer, table.c.id).in_(sorted(keys))
