@@ -36,7 +36,7 @@ def test_the_first_line_names_every_issuer_with_what_a_client_needs(sandbox: dic
     base = sandbox["base_url"]
 
     assert sandbox["ready"] is True
-    assert list(issuers) == ["breeze-test", "breeze-production", "prisjakt", "standard"]
+    assert list(issuers) == ["breeze-test", "breeze-production", "luca-test", "prisjakt", "standard"]
     assert issuers["breeze-test"].keys() == issuers["breeze-production"].keys()
     assert list(issuers["breeze-test"]) == [
         "provider", "base_url", "api_url", "client_id", "client_secret", "expired", "limited"
@@ -48,6 +48,32 @@ def test_the_first_line_names_every_issuer_with_what_a_client_needs(sandbox: dic
         f"{base}/prisjakt/api",
     )
     assert issuers["standard"]["api_url"] == f"{base}/standard/api"
+    assert issuers["luca-test"]["api_url"] == f"{base}/luca-test/api/v1"
+    assert list(issuers["luca-test"]) == [
+        "provider", "base_url", "api_url", "client_id", "client_secret", "redirect_uris", "users"
+    ]  # fmt: skip
+    assert list(issuers["standard"]) == [
+        "provider", "base_url", "api_url", "client_id", "client_secret", "public_client_id", "redirect_uris", "users"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["luca-test", "standard"])
+def test_the_first_line_names_users_with_one_company_and_with_several(sandbox: dict[str, Any], name: str) -> None:
+    users = sandbox["issuers"][name]["users"]
+
+    assert [list(user) for user in users] == [["email", "password", "locale", "organisations"]] * len(users)
+    assert {(user["locale"], len(user["organisations"])) for user in users} == {("nb", 1), ("en", 3)}
+    companies = [organisation for user in users for organisation in user["organisations"]]
+    assert [list(company) for company in companies] == [["organisation_number", "name"]] * len(companies)
+
+
+def test_lucas_api_is_there_and_keeps_its_gate(sandbox: dict[str, Any]) -> None:
+    query = """-H 'Content-Type: application/json' -d '{"query":"{ saleInvoices { nodes { id } } }"}'"""
+    url = f"{sandbox['issuers']['luca-test']['api_url']}/graphql"
+
+    status, body = curl_json(f"curl {url} -H 'Authorization: Bearer x' {query}")
+
+    assert (status, json.loads(body)["errors"][0]["extensions"]) == (401, {"code": "UNAUTHENTICATED"})
 
 
 def test_E1_the_path_of_an_apis_metadata_is_no_way_round_its_quota(sandbox: dict[str, Any]) -> None:
@@ -109,15 +135,14 @@ def test_the_same_seed_gives_the_same_credentials_in_another_folder(tmp_path: Pa
 
 
 def test_a_provider_that_cannot_be_played_is_said_and_nothing_starts(tmp_path: Path) -> None:
-    for name in ("luca", "lucca"):
-        done = portvakt("sandbox", name, "--port", "0", cwd=tmp_path)
+    done = portvakt("sandbox", "acme", "--port", "0", cwd=tmp_path)
 
-        assert done.code == 2
-        assert "breeze, prisjakt, standard" in done.err
+    assert done.code == 2
+    assert "there are breeze, luca, prisjakt, standard" in done.err
 
 
 @pytest.mark.parametrize(
-    ("typed", "meant"), [("BREEZE", "breeze"), ("prisjakt.no", "prisjakt"), ("Standard", "standard")]
+    ("typed", "meant"), [("BREEZE", "breeze"), ("lucca", "luca"), ("prisjakt.no", "prisjakt"), ("Standard", "standard")]
 )
 def test_a_provider_that_is_nearly_named_is_offered(tmp_path: Path, typed: str, meant: str) -> None:
     done = portvakt("sandbox", typed, "--port", "0", cwd=tmp_path)
@@ -325,7 +350,8 @@ def test_what_a_reader_gets_to_see_works_as_it_is_pasted(tmp_path: Path) -> None
         "breeze-test", "breeze-production", "standard", "Try"
     ]  # fmt: skip
     assert {line.split()[0] for line in lines if line.startswith("  ")} == {
-        "token", "API", "client", "expired", "limited", "public", "curl", "portvakt"
+        "log-in", "token", "API", "client", "expired", "limited", "public", "back", "user", "curl", "portvakt",
+        "312047152", "313580261", "314661907", "316804179",
     }  # fmt: skip
     assert (status, "access_token" in body) == (200, True)
     assert (clock.code, "+3600 s from the real time" in clock.out) == (0, True)

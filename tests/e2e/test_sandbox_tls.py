@@ -82,7 +82,7 @@ def test_every_address_that_is_told_or_published_is_https(told: dict[str, Any]) 
     assert metadata[0] == resource[0] == 200
     assert json.loads(metadata[1])["issuer"] == standard["base_url"] == f"{told['base_url']}/standard"
     assert json.loads(resource[1])["authorization_servers"] == [standard["base_url"]]
-    said = json.dumps({**told, "issuers": {**told["issuers"], "standard": {**standard, "redirect_uris": []}}})
+    said = json.dumps({**told, "issuers": [{**one, "redirect_uris": []} for one in told["issuers"].values()]})
     assert "https://" in challenge
     assert [text for text in (said, metadata[1], resource[1], challenge) if "http://" in text] == []
 

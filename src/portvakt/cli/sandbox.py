@@ -6,8 +6,8 @@ import shlex
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlencode, urlsplit
 
 import typer
 
@@ -199,31 +199,55 @@ def _show(told: dict[str, object], issuers: "tuple[Issuer, ...]") -> None:
     assert isinstance(seeds, dict)  # noqa: S101  made by `run`
     say(f"The sandbox answers at {told['base_url']}; Ctrl-C stops it.")
     for issuer in issuers:
-        seed = seeds[issuer.name]
-        say()
-        typer.secho(issuer.name, bold=True)
-        _row("token", issuer.url + issuer.provider.token_paths[0])
-        _row("API", issuer.api_url + issuer.provider.api.path)
-        _row("client", seed["client_id"], seed["client_secret"])
-        for name, value in seed.items():
-            if isinstance(value, dict):
-                _row(name, value["client_id"], value["client_secret"])
-        if "public_client_id" in seed:
-            _row("public", seed["public_client_id"], "(has no secret)")
+        _show_issuer(issuer, seeds[issuer.name])
     ca_file = told.get("ca_file")
     if ca_file is not None:
         _show_trust(str(ca_file))
     say()
     typer.secho("Try", bold=True)
-    first = issuers[0]
-    seed = seeds[first.name]
-    credentials = f"{seed['client_id']}:{seed['client_secret']}"
     trusting = "" if ca_file is None else f" --cacert {shlex.quote(str(ca_file))}"
-    token_url = first.url + first.provider.token_paths[0]
-    say(f"  curl{trusting} {token_url} -d grant_type=client_credentials -u {credentials}")
+    say("  " + _trial(issuers, seeds, trusting))
     elsewhere = "" if told["base_url"] == DEFAULT_URL else f" --url {told['base_url']}"
     elsewhere += "" if ca_file is None else f" --ca-file {shlex.quote(str(ca_file))}"
     say(f"  portvakt clock +1h{elsewhere}  # and its tokens have expired")
+
+
+def _show_issuer(issuer: "Issuer", seed: "dict[str, Any]") -> None:
+    say()
+    typer.secho(issuer.name, bold=True)
+    if issuer.provider.authorize_path is not None:
+        _row("log-in", issuer.url + issuer.provider.authorize_path)
+    _row("token", issuer.url + issuer.provider.token_paths[0])
+    _row("API", issuer.api_url + issuer.provider.api.path)
+    _row("client", seed["client_id"], seed["client_secret"])
+    for name, value in seed.items():
+        if isinstance(value, dict):
+            _row(name, value["client_id"], value["client_secret"])
+    if "public_client_id" in seed:
+        _row("public", seed["public_client_id"], "(has no secret)")
+    for uri in seed.get("redirect_uris", ()):
+        _row("back to", uri)
+    for user in seed.get("users", ()):
+        _row("user", user["email"], user["password"], f"({user['locale']})")
+        for organisation in user["organisations"]:
+            _row("", f"{organisation['organisation_number']} {organisation['name']}")
+
+
+def _trial(issuers: "tuple[Issuer, ...]", seeds: "dict[str, Any]", trusting: str) -> str:
+    """Return what to try first: a token for a program, or where there is none, the page that asks a user."""
+    for issuer in issuers:
+        seed, provider = seeds[issuer.name], issuer.provider
+        if "client_credentials" in provider.grants:
+            token_url = issuer.url + provider.token_paths[0]
+            credentials = f"{seed['client_id']}:{seed['client_secret']}"
+            return f"curl{trusting} {token_url} -d grant_type=client_credentials -u {credentials}"
+    asked = {
+        "client_id": seed["client_id"],
+        "redirect_uri": seed["redirect_uris"][0],
+        "response_type": "code",
+        "scope": " ".join(provider.scopes or ()),
+    }
+    return f"{issuer.url}{provider.authorize_path}?{urlencode(asked)}  (in a browser, as one of the users)"
 
 
 def _show_trust(ca_file: str) -> None:

@@ -50,7 +50,7 @@ UNLIMITED = Quota(10**9, Seconds(3600))
 
 
 class NotPlayed(ValueError):
-    """A provider is not known, or not built far enough to be played. The text says which are."""
+    """A provider is not known. The text says which are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +174,7 @@ class _Play:
             for changes in played.plots:
                 await store.apply(changes)  # lost where the folder holds them already
             self.told[issuer.name] = played.told
-            application.mount(apis(application, issuer, self._log))
+            application.mount(apis(application, store, issuer, self._sandbox.seed, self._log))
         application.mount({self._sandbox.base_url + CLOCK_PATH: clock_route(self._clock, self._turned)})
         await application.start()
 

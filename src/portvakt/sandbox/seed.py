@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 LONG_AGO = 200 * 86400
 SOME_DAYS_AGO = 20 * 86400
 SEED_CHARACTERS = 200
+_CLIENT_CREDENTIALS = "client_credentials"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +61,19 @@ class Sower:
     pepper: bytes = field(repr=False)
     now: Instant
 
-    def user(self, email: str, *, roles: frozenset[str] = frozenset()) -> User:
+    def user(self, email: str, *, roles: frozenset[str] = frozenset(), locale: str | None = None) -> User:
         """Return a user with an id of its own."""
         user_id = UserId(mint_id("user_", self.seed.octets(self.issuer.name, "user", email)))
-        return User(id=user_id, issuer=self.issuer.name, email=email, roles=roles, created_at=self.now)
+        return User(id=user_id, issuer=self.issuer.name, email=email, roles=roles, locale=locale, created_at=self.now)
+
+    def password(self, email: str) -> Secret:
+        """Return the password of a user: four groups that can be read out and typed, of 82 random bits."""
+        drawn = mint_id("", self.seed.octets(self.issuer.name, "password", email))
+        return Secret("-".join(drawn[at : at + 4] for at in range(0, 16, 4)))
+
+    def salt(self, email: str) -> bytes:
+        """Return what a user's password is salted with: 16 bytes."""
+        return self.seed.octets(self.issuer.name, "salt", email)[:16]
 
     def client(
         self,
@@ -72,10 +82,14 @@ class Sower:
         *,
         name: str,
         scopes: tuple[str, ...] = (),
+        redirect_uris: tuple[str, ...] = (),
         public: bool = False,
         expired: bool = False,
     ) -> Sown:
-        """Return a client of `owner`; `label` tells it from the issuer's others."""
+        """Return a client of `owner`; `label` tells it from the issuer's others.
+
+        With `redirect_uris` users may let it act for them: it has all of the provider's grants.
+        """
         client_id = ClientId(mint_id(self.issuer.provider.client_id_prefix, self._octets(label, "id")))
         client = Client(
             id=client_id,
@@ -83,8 +97,10 @@ class Sower:
             name=name,
             owner=owner.id,
             authentication=ClientAuthentication.NONE if public else ClientAuthentication.ANY_SECRET,
+            grants=self._grants(public=public) if redirect_uris else frozenset({_CLIENT_CREDENTIALS}),
             scopes=scopes,
             default_scopes=scopes,
+            redirect_uris=redirect_uris,
             created_at=self.now,
         )
         if public:
@@ -99,6 +115,10 @@ class Sower:
             expires_at=Instant(self.now - SOME_DAYS_AGO) if expired else None,
         )
         return Sown(client_id=client_id, secret=secret, changes=(AddClient(client), AddSecret(self.issuer.name, row)))
+
+    def _grants(self, *, public: bool) -> frozenset[str]:
+        # RFC 6749 §4.4: the client credentials grant "MUST only be used by confidential clients"
+        return frozenset(self.issuer.provider.grants) - (frozenset({_CLIENT_CREDENTIALS}) if public else frozenset())
 
     def _octets(self, label: str, kind: str) -> bytes:
         return self.seed.octets(self.issuer.name, "client", label, kind)

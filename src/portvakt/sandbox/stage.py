@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from portvakt.guard import Guard
 from portvakt.jose.keys import read_public_jwk
 from portvakt.model.change import AddUser
+from portvakt.model.values import UserId
 from portvakt.protocol.govern.keys import published_keys
+from portvakt.sandbox.books import invoices_of
 from portvakt.sandbox.breeze_api import READ_CREDENTIALS, BreezeUser, Tenant, breeze_api
 from portvakt.sandbox.echo_api import echo_api
 from portvakt.sandbox.graphql import Introspection
+from portvakt.sandbox.luca_api import SCOPE, Company, luca_api
+from portvakt.sandbox.people import settle
 from portvakt.sandbox.quota_gate import quota_gate
 from portvakt.server.quota import Windows
 
@@ -21,22 +26,26 @@ if TYPE_CHECKING:
     from portvakt.model.change import Change
     from portvakt.model.nouns import ClientFacts, Issuer, SigningKey
     from portvakt.model.values import ClientId
+    from portvakt.protocol.admit.verified import Verified
     from portvakt.sandbox.asgi import App, Receive, Scope, Send
-    from portvakt.sandbox.seed import Sower, Sown
+    from portvakt.sandbox.seed import Seed, Sower, Sown
     from portvakt.server.application import Application
     from portvakt.server.log import Log
+    from portvakt.store import Store
 
 PLAYED = {
     "breeze": ("breeze-test", "breeze-production"),
+    "luca": ("luca-test",),
     "prisjakt": ("prisjakt",),
     "standard": ("standard",),
 }
-"""The issuers by provider. A provider that is not here is not built far enough to be played."""
+"""The issuers by provider."""
 
-STANDARD_SCOPES = ("read", "write")
+_SCOPES = {"luca": (SCOPE,), "standard": ("read", "write")}
 REDIRECT_URIS = ("http://127.0.0.1/callback",)
 _TENANT = Tenant(id="tenant_nordlys", name="Nordlys AS")
 _CREDENTIALS = {"cred_abc123": "Driver card", "cred_def456": "Site induction"}
+_BOOKS = 64  # companies whose invoices are kept in memory: about 100 KB each
 _NAMES = {"integration": ("Ida", "Integrasjon"), "limited": ("Lars", "Lesetilgang")}
 
 
@@ -66,14 +75,19 @@ def sow(sower: Sower, base_url: str) -> Played:
         told = {"provider": "prisjakt", "base_url": f"{base_url}/prisjakt", "auth_url": issuer.url}
         told["api_url"] = issuer.api_url
     user = sower.user("developer@example.com")
-    scopes = STANDARD_SCOPES if issuer.provider.name == "standard" else ()
-    client = sower.client("main", user, name="My program", scopes=scopes)
+    scopes = _SCOPES.get(issuer.provider.name, ())
+    redirect_uris = REDIRECT_URIS if issuer.provider.authorize_path else ()
+    client = sower.client("main", user, name="My program", scopes=scopes, redirect_uris=redirect_uris)
     told |= _credentials(client)
-    plots = [(AddUser(user),), client.changes]
+    plots: list[tuple[Change, ...]] = [(AddUser(user),), client.changes]
     if issuer.provider.name == "standard":
-        public = sower.client("public", user, name="My app", scopes=scopes, public=True)
-        told |= {"public_client_id": public.client_id, "redirect_uris": list(REDIRECT_URIS)}
+        public = sower.client("public", user, name="My app", scopes=scopes, redirect_uris=redirect_uris, public=True)
+        told["public_client_id"] = public.client_id
         plots.append(public.changes)
+    if redirect_uris:
+        settled = settle(sower)
+        told |= {"redirect_uris": list(redirect_uris), "users": list(settled.told)}
+        plots.append(settled.changes)  # as one: who has left a company is not brought back by a restart
     return Played(told, tuple(plots))
 
 
@@ -92,7 +106,7 @@ def _credentials(sown: Sown) -> dict[str, object]:
     return {"client_id": sown.client_id, "client_secret": sown.secret.reveal() if sown.secret else None}
 
 
-def apis(application: Application, issuer: Issuer, log: Log) -> dict[str, App]:
+def apis(application: Application, store: Store, issuer: Issuer, seed: Seed, log: Log) -> dict[str, App]:
     """Return the API that `issuer`'s tokens are for, and its metadata, by URL."""
     provider = issuer.provider
     guard = Guard(
@@ -103,7 +117,12 @@ def apis(application: Application, issuer: Issuer, log: Log) -> dict[str, App]:
         clock=application.clock,
         keys=_OwnKeys(application, issuer),
     )
-    api = _breeze(application, issuer, guard, log) if provider.name == "breeze" else _echo(provider.name, guard)
+    if provider.name == "breeze":
+        api = _breeze(application, issuer, guard, log)
+    elif provider.name == "luca":
+        api = _luca(store, issuer, seed, guard, log)
+    else:
+        api = _echo(provider.name, guard)
     gated = quota_gate(
         api,
         issuer=issuer.name,
@@ -140,15 +159,31 @@ def _breeze(application: Application, issuer: Issuer, guard: Guard, log: Log) ->
 
         return guard.asgi(with_user, scopes=scopes)
 
-    def failed(error: BaseException) -> None:
-        log.failure("resolver_failed", error, issuer=issuer.name)
-
     return breeze_api(
         users.get,
         _CREDENTIALS,
-        failed,
+        partial(log.failure, "resolver_failed", issuer=issuer.name),
         guarded,
         refused_text=issuer.provider.api.refused_text,
+        introspection=Introspection.ANSWERED,
+    )
+
+
+def _luca(store: Store, issuer: Issuer, seed: Seed, guard: Guard, log: Log) -> App:
+    books = lru_cache(maxsize=_BOOKS)(partial(invoices_of, seed, issuer.name))
+
+    async def company_of(verified: Verified) -> Company | None:
+        """Ask who the user is to the company now: a token outlives a membership."""
+        for one in await store.memberships(issuer.name, UserId(verified.subject)):
+            if one.number == verified.organisation_number and one.disabled_at is None:
+                return Company(organisation_number=one.number, name=one.name, invoices=books(one.number))
+        return None
+
+    return luca_api(
+        company_of,
+        partial(log.failure, "resolver_failed", issuer=issuer.name),
+        guard.asgi,
+        cursor_key=seed.octets(issuer.name, "cursors"),
         introspection=Introspection.ANSWERED,
     )
 
