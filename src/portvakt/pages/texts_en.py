@@ -87,7 +87,7 @@ EN = {
     "log_out.title": "Log out?",
     "log_out.text": "Applications that you have given access keep it.",
     "log_out.submit": "Log out",
-    "log_out.stay": "Stay logged in",
+    "log_out.stay": "Cancel",
     "logged_out.title": "You are logged out",
     "logged_out.text": "Applications that you have given access keep it, until you revoke it.",
     "logged_out.again": "Log in again",

@@ -86,7 +86,7 @@ NB = {
     "log_out.title": "Vil du logge ut?",
     "log_out.text": "Apper du har gitt tilgang, beholder den.",
     "log_out.submit": "Logg ut",
-    "log_out.stay": "Forbli innlogget",
+    "log_out.stay": "Avbryt",
     "logged_out.title": "Du er logget ut",
     "logged_out.text": "Apper du har gitt tilgang, beholder den til du trekker den tilbake.",
     "logged_out.again": "Logg inn igjen",

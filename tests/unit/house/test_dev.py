@@ -271,6 +271,31 @@ class TestSetup:
             dev.programs()
         assert dev.ran == []
 
+    def test_a_browser_is_installed_where_there_is_none(self, dev: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(shutil, "which", lambda name: "/usr/bin/apt-get" if name == "apt-get" else None)
+        monkeypatch.setattr(os, "geteuid", lambda: 0)
+
+        dev.browser()
+
+        assert dev.ran == ["apt-get install --yes --no-install-recommends chromium-headless-shell"]
+
+    def test_any_chromium_will_do(self, dev: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}" if name == "google-chrome" else None)
+
+        dev.browser()
+
+        assert dev.ran == []
+
+    def test_without_a_browser_the_other_tests_still_run(
+        self, dev: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr(shutil, "which", lambda name: "/usr/bin/apt-get" if name == "apt-get" else None)
+        monkeypatch.setattr(os, "geteuid", lambda: 1000)
+
+        dev.browser()
+
+        assert "sudo apt-get install chromium-headless-shell" in capsys.readouterr().out
+
     def test_a_python_without_ensurepip_asks_for_debians_package(
         self, dev: ModuleType, monkeypatch: pytest.MonkeyPatch
     ) -> None:
