@@ -86,6 +86,10 @@ class _Batch:
             query = query.where(table.c.issuer == self._issuer)
         return self._connection.execute(query).all() if self.left else ()
 
+    def of(self, query: Select[Any]) -> list[tuple[Any, ...]]:
+        """What some rows that stay say, each once."""
+        return sorted({tuple(row) for row in self._connection.execute(query)})
+
     def delete(self, table: Table, rows: Iterable[Row[Any]]) -> None:
         """Delete rows by their keys."""
         self._each(table.delete(), table, rows)
@@ -96,13 +100,11 @@ class _Batch:
 
     def _each(self, statement: Any, table: Table, rows: Iterable[Row[Any]]) -> None:
         key = [column.name for column in table.primary_key]
-        # A query with a join may have found a row twice.
-        keys = {tuple(row._mapping[name] for name in key) for row in rows}  # noqa: SLF001  SQLAlchemy's public name
-        if keys:
+        parameters = [{f"of_{name}": getattr(row, name) for name in key} for row in rows]
+        if parameters:
             mine = (table.c[name] == bindparam(f"of_{name}") for name in key)
-            parameters = [{f"of_{name}": part for name, part in zip(key, each, strict=True)} for each in keys]
             self._connection.execute(statement.where(*mine), parameters)
-            self.left -= len(keys)
+            self.left -= len(parameters)
 
 
 def _past(column: Column[Any], moment: int) -> ColumnElement[bool]:
@@ -171,30 +173,33 @@ def _clean_grants(batch: _Batch, ended: int, touched: Keys) -> None:
     batch.delete(GRANTS, batch.find(GRANTS, _past(GRANTS.c.revoked_at, ended), *childless))
     if not touched:
         return
-    same, newer = GRANTS.alias("same"), GRANTS.alias("newer")
+    between = batch.of(select(GRANTS.c.issuer, GRANTS.c.user_id, GRANTS.c.client_id).where(_among(GRANTS, touched)))
+    newer = GRANTS.alias("newer")
+    says_the_same = (newer.c[name] == GRANTS.c[name] for name in ("issuer", "user_id", "client_id", "scopes"))
     later = or_(
         newer.c.created_at > GRANTS.c.created_at,
         and_(newer.c.created_at == GRANTS.c.created_at, newer.c.id > GRANTS.c.id),
     )
+    superseded = exists(
+        select(newer.c.id).where(
+            *says_the_same,
+            newer.c.organisation.is_not_distinct_from(GRANTS.c.organisation),
+            newer.c.revoked_at.is_(None),
+            later,
+        )
+    )
     batch.delete(
         GRANTS,
-        batch.rows_of(
-            select(GRANTS).join(same, _says_the_same(same)),
+        batch.find(
             GRANTS,
-            _among(same, touched),
+            tuple_(GRANTS.c.issuer, GRANTS.c.user_id, GRANTS.c.client_id).in_(between),
             GRANTS.c.revoked_at.is_(None),
             _past(GRANTS.c.created_at, ended),
             *childless,
-            exists(select(newer.c.id).where(_says_the_same(newer), newer.c.revoked_at.is_(None), later)),
+            superseded,
         ),
     )
 
 
-def _says_the_same(other: Any) -> ColumnElement[bool]:
-    """The condition that another grant is by the same user to the same client, for the same company and scopes."""
-    equal = (other.c[name] == GRANTS.c[name] for name in ("issuer", "user_id", "client_id", "scopes"))
-    return and_(*equal, other.c.organisation.is_not_distinct_from(GRANTS.c.organisation))
-
-
-def _among(table: Any, keys: Keys) -> ColumnElement[bool]:
+def _among(table: Table, keys: Keys) -> ColumnElement[bool]:
     return tuple_(table.c.issuer, table.c.id).in_(sorted(keys))
