@@ -78,7 +78,7 @@ class TokenSource:
         draw: Callable[[], float] = clock.draw,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self.held = NO_TOKEN
+        self.held: Held = NO_TOKEN
         self._ask = ask
         self._who = who
         self._max_wait = max_wait
