@@ -194,6 +194,7 @@ class TokenSource:
             pause = pause_after(tries, self._draw())
             if isinstance(outcome, Later):
                 pause = outcome.seconds or pause
+                outcome = Later(pause)  # told with the moment of the next try, also where the 429 named none
                 waited += pause
                 give_up_at += pause
                 if waited > self._max_wait:
