@@ -6,11 +6,13 @@ import contextlib
 import json
 import os
 import pty
+import re
 import select
 import shlex
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,10 +23,10 @@ from shell import asked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from programs import Done
 
+README = Path(__file__).parents[3] / "README.md"
 NAMES = ("breeze-test", "breeze-production", "prisjakt", "standard")
 
 
@@ -99,6 +101,20 @@ def test_one_is_piped_into_the_other_as_the_help_says(issuers: dict[str, Any], t
     assert "there is no token on standard input" in second
     for command in ("token", "inspect"):
         assert "| portvakt inspect" in portvakt(command, "--help", cwd=tmp_path).out
+
+
+def test_what_the_readme_says_to_type_shows_a_token(sandbox: dict[str, Any], issuers: dict[str, Any]) -> None:
+    issuer = issuers["breeze-test"]
+    (block,) = re.findall(r"```sh\n(export PORTVAKT_CLIENT_ID.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    typed = block.replace("http://127.0.0.1:8040", sandbox["base_url"])
+    for name in ("client_id", "client_secret"):
+        typed = typed.replace(f"={name.upper()}", f"={issuer[name]}")
+    typed = re.sub(r"(?m)(?:^|(?<=\| ))portvakt ", "$PORTVAKT ", typed)
+
+    shown = shell(typed, PORTVAKT=shlex.join(PORTVAKT))
+
+    assert (shown.code, shown.err) == (0, "")
+    assert f"client_id  {issuer['client_id']}" in shown.out
 
 
 def test_credentials_of_another_environment_are_refused(issuers: dict[str, Any], tmp_path: Path) -> None:
