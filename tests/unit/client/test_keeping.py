@@ -212,7 +212,6 @@ def test_a_call_that_can_never_succeed_does_not_cost_a_token_each_time(times: Ti
     for _ in range(HOUR):  # once a second, for an hour
         if source.refused(source.get()):
             source.get()
-            source.tried_again(accepted=False)
         times.pass_by(1)
 
     gaps = [later - earlier for earlier, later in zip(issuer.asked, issuer.asked[1:], strict=False)]
@@ -225,23 +224,30 @@ def test_while_refusals_are_in_vain_the_token_stays_for_other_calls(times: Times
     source = Issuer(times).source()
     source.refused(source.get())
     token = source.get()
-    source.tried_again(accepted=False)
 
     assert not source.refused(token)
     assert source.get() is token
 
 
-def test_after_a_new_token_was_taken_refusals_count_from_the_beginning(times: Times) -> None:
-    source = Issuer(times).source()
+def test_after_a_new_token_was_accepted_refusals_count_from_the_beginning(times: Times) -> None:
+    issuer = Issuer(times)
+    source = issuer.source()
     for _ in range(5):
-        source.tried_again(accepted=False)
+        source.refused(source.get())
+        times.pass_by(HOUR / 10)
+    source.refused(source.get())
+    second = source.get()
+    assert not source.refused(second)
 
-    source.tried_again(accepted=True)
-    times.pass_by(16)
-    source.tried_again(accepted=False)
+    source.accepted_again()
+
+    assert source.refused(second)
+    source.get()
     times.pass_by(1)
-
+    asked = len(issuer.asked)
     assert source.refused(source.get())
+    source.get()
+    assert len(issuer.asked) == asked + 1
 
 
 def test_K2_a_token_shows_itself_nowhere(times: Times) -> None:
