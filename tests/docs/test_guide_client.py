@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pages import Page, at
+from portvakt import client
 from portvakt.client import ClientError, connection, source
 from portvakt.client.asking import DEADLINE
 from portvakt.client.fetch import REPLY_OCTETS
@@ -72,6 +73,16 @@ def test_what_the_guide_types_at_a_shell_shows_a_token_and_calls_the_api(sandbox
     shown, _, answer = done.out.strip().rpartition("\n")
     assert f"{sandbox['base_url']}/breeze-test" in shown
     assert json.loads(answer) == ME
+
+
+@pytest.mark.usefixtures("reader")
+def test_the_sample_in_the_rooms_own_docstring_runs(sandbox: dict[str, Any]) -> None:
+    seen: dict[str, Any] = {}
+    (sample,) = re.findall(r"```python\n(.*?)```", client.__doc__ or "", re.DOTALL)
+
+    exec(compile(at(sample, sandbox), client.__name__, "exec"), seen)
+
+    assert seen["me"] == ME
 
 
 @pytest.mark.parametrize("said", NUMBERS)
