@@ -31,6 +31,7 @@ NUMBERS = [
     f"{DEADLINE:g} s, for everything; without an answer it is sent up to {source.ATTEMPTS} times",
     f"{timing._FIRST_PAUSE:g} s, 2 s, 4 s, … {timing._LONGEST_PAUSE:g} s, less up to a half",
     f"as long as the server asks: {source.LONGEST_REST / 60:g} min at most",
+    f"1 s at first, {source.LONGEST_REST / 60:g} min at most",
     f"`max_wait`: {connection.MAX_WAIT:g} s",
     f"{REPLY_OCTETS >> 20} MiB",
     f"(Breeze: {BREEZE.token_quota.limit if BREEZE.token_quota else 0} an hour)",
