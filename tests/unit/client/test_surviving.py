@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import threading
+from typing import TYPE_CHECKING
 
 import pytest
 
 from portvakt.client.errors import Unreachable
 from times import BEGAN, Times
 from token_issuer import HOUR, PATIENCE, Issuer, landed
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
 
 FORK = """
 import os, sys, threading, warnings
@@ -73,11 +78,31 @@ print("the child has it too")
 """
 
 
+ENDS = """
+import asyncio, sys
+from portvakt.client.source import TokenSource
+from portvakt.model.decision import Tokens
+from portvakt.model.values import Secret
+
+async def ask(seconds):
+    if source.held.token.value:  # the renewal, which the program does not live to see
+        print("asked", flush=True)
+        await asyncio.sleep(60)
+    return Tokens(access_token=Secret("t"), lifetime=3600)
+
+moment = 0.0
+source = TokenSource(ask, "the issuer", 30.0, now=lambda: moment)
+source.get()
+moment = 3400.0
+assert source.get().value == "t"
+"""
+
+
 def said(program: str, *arguments: str) -> str:
     done = subprocess.run(
         [sys.executable, "-c", program, *arguments], capture_output=True, text=True, timeout=30, check=False
     )
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode, done.stderr) == (0, "")
     return done.stdout.strip()
 
 
@@ -98,6 +123,10 @@ def test_a_child_process_does_not_wait_for_its_parents_request(lock: str) -> Non
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
 def test_a_child_process_has_the_token_that_its_parent_had() -> None:
     assert said(KEPT) == "the child has it too"
+
+
+def test_a_program_may_end_while_a_token_is_renewed() -> None:
+    assert said(ENDS) in {"", "asked"}
 
 
 @pytest.mark.usefixtures("no_threads")
@@ -178,3 +207,19 @@ async def test_a_fault_of_our_own_leaves_no_coroutine_waiting(told: list[threadi
     flown()
 
     assert [args.exc_type for args in told] == [ZeroDivisionError]
+
+
+def test_a_fault_after_the_landing_takes_nothing_from_those_who_waited(
+    told: list[threading.ExceptHookArgs], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = asyncio.run
+
+    def run_and_fail(flight: Coroutine[None, None, None]) -> None:
+        run(flight)
+        raise OSError("the loop would not close")
+
+    monkeypatch.setattr("portvakt.client.source.asyncio.run", run_and_fail)
+
+    assert Issuer(Times()).source().get().value == "token-1"
+    flown()
+    assert [args.exc_type for args in told] == [OSError]
