@@ -10,6 +10,7 @@ from pathlib import Path
 from measure import QUICK, Scale
 
 BENCHES = {"token": "tokens", "guard": "guards", "client": "clients"}
+IDLE = 0.3
 PEERS = Path(__file__).resolve().parents[1] / "tests"  # where the servers of others are
 
 
@@ -22,6 +23,9 @@ def main(arguments: list[str]) -> int:
     if (os.cpu_count() or 1) < 2:  # noqa: PLR2004  one for the server, one for the load
         print("a bench needs two cores")
         return 1
+    busy = os.getloadavg()[0]
+    if busy > IDLE:
+        print(f"others use this machine (its load is {busy:.1f}): what is printed is no result")
     sys.path.append(str(PEERS))
     importlib.import_module(BENCHES[names[0]]).bench(QUICK if "--quick" in arguments else Scale())
     return 0

@@ -178,15 +178,15 @@ def _authlib_async_ended(where: Where, key: str) -> Callable[[], Awaitable[objec
 
 
 def _httpx_auth(where: Where, key: str) -> Callable[[], object]:
-    auth = httpx_auths(where, key)
-    return lambda: next(auth.sync_auth_flow(httpx.Request("GET", where.http)))
+    auth, request = httpx_auths(where, key), httpx.Request("GET", where.http)
+    return lambda: next(auth.sync_auth_flow(request))
 
 
 def _httpx_auth_async(where: Where, key: str) -> Callable[[], Awaitable[object]]:
-    auth = httpx_auths(where, key)
+    auth, request = httpx_auths(where, key), httpx.Request("GET", where.http)
 
     async def call() -> object:
-        return await anext(auth.async_auth_flow(httpx.Request("GET", where.http)))
+        return await anext(auth.async_auth_flow(request))
 
     return call
 
