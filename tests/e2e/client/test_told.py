@@ -25,7 +25,7 @@ CALLS_AN_HOUR = 3600
 HOUR = 3600
 FIRST_REST = 1.0  # seconds for which nobody asks after a first failure
 MARGIN = 0.5
-NEAR = 1.5  # seconds before a window's end
+NEAR = 3  # seconds before a window's end: enough for a machine that is busy
 
 
 def until_it_works(call: Callable[[], object], refusal: type[ClientError], seconds: float) -> None:
@@ -108,9 +108,12 @@ def test_an_api_quota_that_others_used_up_is_told_with_its_end_and_waited_out_wh
     url = f"{play.issuer(BREEZE)['base_url']}/graphql#[1-{CALLS_AN_HOUR}]"
     assert shell(f"curl --silent --show-error --interface {address} -o /dev/null {url}").code == 0
 
+    with_token = play.connect(BREEZE)
+    with_token.get_token()
+
     with (
         BLOCKING.calling(play.connect(BREEZE), local_address=address) as impatient,
-        ASYNCIO.calling(play.connect(BREEZE), local_address=address) as patient,
+        ASYNCIO.calling(with_token, local_address=address) as patient,
         play.watched() as seen,
     ):
         for _ in range(3):
@@ -137,6 +140,7 @@ def test_a_sandbox_that_stops_and_starts_between_calls_is_seen_only_while_it_is_
         call()
     with pytest.raises(Unreachable, match="no connection") as away:
         cold.get_token()
+    told_at = time.time()
     again = running(*arguments, told["base_url"].rpartition(":")[2], cwd=tmp_path)
     with again as told, BLOCKING.calling(connection) as call:
         statuses.append(call())
@@ -144,4 +148,4 @@ def test_a_sandbox_that_stops_and_starts_between_calls_is_seen_only_while_it_is_
 
     assert statuses == [200, 200]
     assert connection.get_token() is begun
-    assert abs(away.value.retry_at - time.time()) < 10
+    assert told_at - 1 <= away.value.retry_at <= told_at + FIRST_REST + 1
