@@ -468,6 +468,26 @@ async def test_a_429_and_then_a_401_and_then_a_429_are_each_dealt_with(world: Wo
     assert world.waits == [2.0, 2.0]
 
 
+async def test_the_waits_before_and_after_a_refusal_add_up(world: World) -> None:
+    limited = Said(429, b"", {"retry-after": "20"})
+    world.api.replies = [limited, REFUSED, limited]
+
+    with pytest.raises(RateLimited):
+        await world.caller()("GET", f"{HOME}/things")
+
+    assert world.waits == [20.0]
+
+
+async def test_a_refusal_soon_after_one_that_was_made_good_is_made_good_too(world: World) -> None:
+    world.api.replies = [REFUSED, Said(), REFUSED, Said()]
+    call = world.caller()
+
+    replies = [await call("GET", f"{HOME}/things") for _ in range(2)]
+
+    assert [reply.status_code for reply in replies] == [200, 200]
+    assert world.api.tokens == ["token-1", "token-2", "token-2", "token-3"]
+
+
 async def test_calls_that_are_refused_together_renew_once(world: World) -> None:
     def refuse_the_first(asked: Asked) -> Said:
         return REFUSED if asked.token == "token-1" else Said()

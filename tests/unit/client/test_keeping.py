@@ -254,7 +254,7 @@ def test_K2_a_token_shows_itself_nowhere(times: Times) -> None:
     token = Token(Secret("s3cr3t-t0k3n"), 1_800_000_000, "read write")
 
     assert repr(token) == str(token) == f"{token}" == "Token(***, expires_at=1800000000, scope='read write')"
-    with pytest.raises(TypeError, match="not pickled"):
+    with pytest.raises(TypeError, match="a Token is not pickled"):
         pickle.dumps(token)
     assert token.value == "s3cr3t-t0k3n"
     assert token.authorization == "Bearer s3cr3t-t0k3n"
