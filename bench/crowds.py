@@ -77,7 +77,7 @@ def measured(where: Where, scale: Scale) -> list[Line]:
             took, stood = asyncio.run(_in_coroutines(crowd.coroutine, where, key, scale.coroutines))
             coroutines = Counted(_requests(where, key), took, stood)
         lines.append(Line(crowd, threads, coroutines))
-        print(f"  {crowd.name}: {threads}; {coroutines}", flush=True)
+        print(f"  {crowd.name}: {threads}; {coroutines or 'no asyncio'}", flush=True)
     return lines
 
 
@@ -114,6 +114,7 @@ async def _in_coroutines(
     began = time.perf_counter()
     await asyncio.gather(*(call() for _ in range(count)))
     took = time.perf_counter() - began
+    await asyncio.sleep(TICK * 4)  # its turn comes after a long hold-up too
     ticking.cancel()
     return took, await ticking
 
