@@ -10,14 +10,14 @@ import tempfile
 import time
 from pathlib import Path
 
-from measure import HERE, LIMIT_SECONDS, Target, compare, http, machine, server, table
+from measure import AIMED, HERE, Scale, Target, compare, http, machine, scaled, server, table
 from tokens import fetch
 
 QUERY = '{"query": "query GetCurrentUser { Me { _id userId email } }"}'
 BATCHES, REPEATS = 40, 5_000
 
 
-def bench(*, rounds: int, seconds: float) -> None:
+def bench(scale: Scale) -> None:
     """Measure and print the table."""
     with tempfile.TemporaryDirectory(prefix="portvakt-bench-") as name:
         folder = Path(name)
@@ -31,17 +31,18 @@ def bench(*, rounds: int, seconds: float) -> None:
                 "Content-Type": "application/json",
             }
             target = Target("GraphQL Me", port, http("POST", "/breeze-test/graphql", headers, QUERY))
-            found = compare([target], rounds=rounds, seconds=seconds)["GraphQL Me"]
+            found = compare([target], scale)["GraphQL Me"]
             seen = asyncio.run(_seen(issuer, token))
-    print(f"\n{machine()}")
-    print(f"{rounds} rounds of {seconds:.0f} s, the limit for {LIMIT_SECONDS:.0f} s before and after each; medians.\n")
+    print(f"\n{machine('cryptography', 'httptools', 'uvloop', 'SQLAlchemy', 'ariadne', 'graphql-core')}")
+    print(f"{scaled(scale)}\n")
     shown = f"{found['ratio']:.2f} ({found['rate']:.0f}/s of {found['limit']:.0f}/s; p99 {found['p99_ms']:.1f} ms)"
     print(
         table(
+            AIMED,
             [
                 ("a guarded GraphQL `Me` over HTTP, warm", "1.5 of the limit", shown),
                 ("verifying a token seen before", "≤ 2 µs", f"{seen:.2f} µs"),
-            ]
+            ],
         )
     )
 

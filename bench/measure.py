@@ -38,12 +38,28 @@ print(count / (time.perf_counter() - began))
 
 
 @dataclass(frozen=True)
+class Scale:
+    """How much is measured: rounds of so many seconds, and crowds of so many."""
+
+    rounds: int = 7
+    seconds: float = 4.0
+    threads: int = 200
+    coroutines: int = 10_000
+    imports: int = 41
+
+
+QUICK = Scale(rounds=2, seconds=1.0, threads=20, coroutines=500, imports=3)
+"""Enough to see that a bench runs; what it prints is no result."""
+
+
+@dataclass(frozen=True)
 class Target:
-    """A request to repeat: `text` is the whole HTTP request."""
+    """A request to repeat on so many connections: `text` is the whole HTTP request."""
 
     name: str
     port: int
     text: str
+    connections: int = 32
 
 
 def limit() -> float:
@@ -52,13 +68,13 @@ def limit() -> float:
     return float(done.stdout)
 
 
-def load(target: Target, *, seconds: float, connections: int = 32) -> dict[str, Any]:
+def load(target: Target, *, seconds: float) -> dict[str, Any]:
     """Load a target from the other core; every answer must be 200."""
     wish = {
         "request": target.text,
         "port": target.port,
         "seconds": seconds,
-        "connections": connections,
+        "connections": target.connections,
         "core": LOAD_CORE,
     }
     done = subprocess.run(
@@ -70,15 +86,15 @@ def load(target: Target, *, seconds: float, connections: int = 32) -> dict[str, 
     return found
 
 
-def compare(targets: Sequence[Target], *, rounds: int, seconds: float) -> dict[str, dict[str, float]]:
+def compare(targets: Sequence[Target], scale: Scale) -> dict[str, dict[str, float]]:
     """Run the targets in turn, the limit measured before and after each run; return medians by target's name."""
     for target in targets:
         load(target, seconds=1.0)  # warm
     runs: dict[str, list[dict[str, float]]] = {target.name: [] for target in targets}
-    for number in range(rounds):
+    for number in range(scale.rounds):
         for target in targets:
             before = limit()
-            found = load(target, seconds=seconds)
+            found = load(target, seconds=scale.seconds)
             bound = (before + limit()) / 2
             runs[target.name].append(
                 {"rate": found["rate"], "limit": bound, "ratio": found["rate"] / bound, "p99_ms": found["p99_ms"]}
@@ -92,13 +108,18 @@ def compare(targets: Sequence[Target], *, rounds: int, seconds: float) -> dict[s
 
 
 @contextlib.contextmanager
-def server(*command: str, cwd: Path) -> Iterator[tuple[dict[str, Any], subprocess.Popen[str], float]]:
-    """Run a server on its core; give its first line, its process, and the seconds until it was ready."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PORTVAKT_")}
+def server(
+    *command: str, cwd: Path, core: int = SERVER_CORE, **more: str
+) -> Iterator[tuple[dict[str, Any], subprocess.Popen[str], float]]:
+    """Run a server on a core, with `more` in its environment; give its first line, its process, and how long it took.
+
+    That is the seconds until it was ready.
+    """
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PORTVAKT_")} | more
     began = time.perf_counter()
     with (cwd / "server.log").open("ab") as log:
         process = subprocess.Popen(
-            ["taskset", "-c", str(SERVER_CORE), *command],
+            ["taskset", "-c", str(core), *command],
             cwd=cwd,
             env=environment,
             stdout=subprocess.PIPE,
@@ -130,8 +151,8 @@ def http(method: str, path: str, headers: Mapping[str, str], body: str) -> str:
     return "\r\n".join([*lines, f"Content-Length: {len(body.encode())}", "", body])
 
 
-def machine() -> str:
-    """Return what this was measured on."""
+def machine(*packages: str) -> str:
+    """Return what this was measured on, with the versions of these packages."""
     model = next(
         (
             line.partition(":")[2].strip()
@@ -140,12 +161,23 @@ def machine() -> str:
         ),
         platform.machine(),
     )
-    names = ("cryptography", "httptools", "uvloop", "SQLAlchemy", "ariadne", "graphql-core")
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in packages)
     return f"{model}, {os.cpu_count()} cores; Python {platform.python_version()}, {versions}"
 
 
-def table(rows: Sequence[tuple[str, str, str]]) -> str:
-    """Return a Markdown table of what, at least, measured."""
-    lines = ["| what | at least | measured |", "|---|---|---|", *(f"| {' | '.join(row)} |" for row in rows)]
-    return "\n".join(lines)
+def scaled(scale: Scale) -> str:
+    """Say what the figures of `compare` are."""
+    return (
+        f"{scale.rounds} rounds of {scale.seconds:.0f} s, the limit for {LIMIT_SECONDS:.0f} s before and after each; "
+        "medians."
+    )
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table."""
+    first, *others = (f"| {' | '.join(line)} |" for line in (head, *rows))
+    return "\n".join([first, "|---" * len(head) + "|", *others])
+
+
+AIMED = ("what", "at least", "measured")
+"""The head of a table of aims."""

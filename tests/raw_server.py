@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -11,16 +12,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import ssl
 
+LENGTH = re.compile(rb"\r\nContent-Length: ([0-9]+)\r\n", re.IGNORECASE)
 Speak = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
 
 
 @dataclass
 class RawServer:
-    """`heads` are the request heads that came, in order; `connections` counts also those that said nothing."""
+    """`heads` and `bodies` of the requests that came, in order; `connections` counts also those that said nothing."""
 
     port: int = 0
     connections: int = 0
     heads: list[bytes] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -56,6 +59,8 @@ async def raw_server(speak: Speak | bytes, *, tls: ssl.SSLContext | None = None)
         with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             head = await reader.readuntil(b"\r\n\r\n")
             server.heads.append(head)
+            length = LENGTH.search(head)
+            server.bodies.append(await reader.readexactly(int(length[1])) if length else b"")
             if isinstance(speak, bytes):
                 writer.write(speak)
             else:

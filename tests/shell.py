@@ -55,7 +55,7 @@ class Shell:
             check=False,
         )
 
-    def _here(self, arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    def _here(self, arguments: Sequence[str], given: str = "") -> subprocess.CompletedProcess[str]:
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(self.folder)
             for name in [name for name in os.environ if name.startswith("PORTVAKT_")]:
@@ -63,7 +63,7 @@ class Shell:
             for name, value in self.environ.items():
                 if name.startswith("PORTVAKT_"):
                     patch.setenv(name, value)
-            patch.setattr("sys.stdin", io.StringIO())
+            patch.setattr("sys.stdin", io.StringIO(given))
             out, err = io.StringIO(), io.StringIO()
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
                 code = main(arguments)

@@ -9,29 +9,19 @@ import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from programs import PATIENCE, Done, curl_json, portvakt, running
+from pages import Page, at
+from programs import PATIENCE, Done, curl_json, portvakt, running, shell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-ROOT = Path(__file__).parent.parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-
-
-def blocks(language: str) -> list[str]:
-    """Return the README's blocks of code in a language."""
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
-
-
-def commands(beginning: str) -> list[list[str]]:
-    """Return the commands of all shell blocks that begin so, as lists of words, comments left out."""
-    lines = "\n".join(blocks("sh")).splitlines()
-    return [shlex.split(line, comments=True) for line in lines if line.startswith(beginning)]
+README = Page("README.md")
+ME = {"data": {"Me": {"email": "integration@example.com"}}}
 
 
 def free_port() -> int:
@@ -51,7 +41,7 @@ def run(words: list[str], folder: Path, **swapped: str) -> Done:
 @pytest.fixture
 def api(tmp_path: Path) -> Iterator[tuple[int, int]]:
     """The README's FastAPI application under uvicorn; gives its port and the issuer's."""
-    (code,) = blocks("python")
+    code = README.block("python", "Guard(")
     assert len([line for line in code.splitlines() if line]) <= 10
     issuer_port, api_port = free_port(), free_port()
     (tmp_path / "notes.py").write_text(code.replace("8040", str(issuer_port)))
@@ -75,7 +65,7 @@ def api(tmp_path: Path) -> Iterator[tuple[int, int]]:
 
 
 def test_the_two_commands_stand_near_the_top() -> None:
-    top = README[: len(README) // 3]
+    top = README.text[: len(README.text) // 3]
 
     assert "./dev demo" in top
     assert "./dev test" in top
@@ -84,11 +74,11 @@ def test_the_two_commands_stand_near_the_top() -> None:
 def test_what_the_readme_says_to_type_serves_an_api_behind_a_guard(tmp_path: Path, api: tuple[int, int]) -> None:
     api_port, port = api
     init, create, serve = (
-        commands("portvakt init")[0],
-        commands("portvakt client create")[0],
-        commands("portvakt serve"),
+        README.commands("portvakt init")[0],
+        README.commands("portvakt client create")[0],
+        README.commands("portvakt serve"),
     )
-    (curl,) = (words for words in commands("curl"))
+    (curl,) = (words for words in README.commands("curl"))
     run(init, tmp_path)
     settings = tmp_path / "portvakt.toml"
     settings.write_text(settings.read_text().replace("8040", str(port)).replace("# port", "port"))
@@ -104,9 +94,9 @@ def test_what_the_readme_says_to_type_serves_an_api_behind_a_guard(tmp_path: Pat
         without = curl_json(f"{notes} --include")
         metadata = curl_json(f"curl http://127.0.0.1:{api_port}/.well-known/oauth-protected-resource/standard/api")
         for beginning in ("portvakt client list", "portvakt client rotate", "portvakt keys", "portvakt check"):
-            run(commands(beginning)[0], tmp_path, CLIENT_ID=client["client_id"])
+            run(README.commands(beginning)[0], tmp_path, CLIENT_ID=client["client_id"])
         both = curl_json(ask)
-        run(commands("portvakt client disable")[0], tmp_path, CLIENT_ID=client["client_id"])
+        run(README.commands("portvakt client disable")[0], tmp_path, CLIENT_ID=client["client_id"])
         disabled = curl_json(ask)
 
     assert (status, json.loads(body)["scope"]) == (200, "read")
@@ -119,9 +109,27 @@ def test_what_the_readme_says_to_type_serves_an_api_behind_a_guard(tmp_path: Pat
     assert disabled[0] == 401
 
 
+@pytest.mark.usefixtures("reader")
+def test_the_readmes_call_of_an_api_calls_it(sandbox: dict[str, Any]) -> None:
+    seen: dict[str, Any] = {}
+
+    exec(compile(at(README.block("python", "connect("), sandbox), README.name, "exec"), seen)
+
+    assert seen["me"] == ME
+
+
+@pytest.mark.usefixtures("reader")
+def test_the_readmes_token_at_a_shell_is_shown(sandbox: dict[str, Any]) -> None:
+    typed = at(README.block("sh", "portvakt token"), sandbox)
+    for name in ("CLIENT_ID", "CLIENT_SECRET"):
+        typed = typed.replace(f"={name}", f"=$PORTVAKT_{name}")
+
+    done = shell(typed)
+
+    assert done.code == 0, done.err
+    assert f"{sandbox['base_url']}/breeze-test" in done.out
+
+
 def test_the_readme_names_no_command_and_no_file_that_is_not_there(tmp_path: Path) -> None:
-    for words in commands("portvakt "):
-        done = portvakt(*[word for word in words[1:3] if not word.startswith(("-", "+"))], "--help", cwd=tmp_path)
-        assert done.code == 0, words
-    for target in re.findall(r"\]\(([^)]+)\)", README):
-        assert (ROOT / target).exists(), target
+    assert README.unknown_commands(tmp_path) == []
+    assert README.dead_links() == []

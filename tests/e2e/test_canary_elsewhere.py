@@ -172,6 +172,35 @@ def test_FT28_K6_no_command_repeats_a_secret_that_was_typed_in_the_wrong_place(s
             assert ended.returncode != 0, where
 
 
+def lines_of_a_caller(text: str) -> Iterator[tuple[str, ...]]:
+    """Yield lines of the commands for whoever calls an API, with a text where none belongs."""
+    here = "http://127.0.0.1:1"
+    yield from (("token", text), ("token", "breeze", text), ("token", f"https://{text}"), ("token", here, f"-{text}"))
+    for option in ("environment", "base-url", "client-id", "client-secret", "secret", "max-wait", "ca-file", text):
+        yield from (("token", "breeze", f"--{option}", text), ("token", "breeze", f"--{option}={text}"))
+    for option in ("secret-file", "environment", "base-url", "max-wait", "ca-file"):
+        yield ("token", "standard", f"--{option}", text, "--client-id", "x", "--scope", f'"{text}')
+    for option in ("scope", "resource"):
+        yield ("token", "standard", "--base-url", here, f"--{option}", f'"{text} #')
+    yield from (("inspect", text), ("inspect", "--issuer", text), ("inspect", "--issuer", here, "--provider", text))
+    yield from (("inspect", "--issuer", f"{here}/{text}"), ("inspect", "--issuer", here, "--audience", text))
+    yield from (("inspect", "--issuer", here, "--ca-file", text), ("inspect", f"--{text}"), ("inspect", "--json", text))
+
+
+@PLANTED
+def test_K1_K6_no_caller_is_shown_a_secret_or_a_token_again(tmp_path: Path, planted: str) -> None:
+    shell = Shell(tmp_path, PORTVAKT_CLIENT_ID="client_1", PORTVAKT_CLIENT_SECRET=planted)
+    on_standard_input = (planted, f"Bearer {planted}", f'{{"access_token":"{planted}"}}', f"{planted} {planted}")
+    shown = [(("inspect", *more), given) for more in ((), ("--json",)) for given in on_standard_input]
+    for arguments, given in (*((line, TOKEN) for line in lines_of_a_caller(planted)), *shown):
+        ended = shell._here(arguments, given=given)
+
+        where = [word.replace(planted, "…") for word in arguments]
+        assert "Traceback" not in ended.stderr, where
+        assert CANARIES.find_in((ended.stdout + ended.stderr).encode()) == [], where
+        assert ended.returncode != 0, where
+
+
 def documents(text: str) -> Iterator[str]:
     """Yield portvakt.toml with a text where none belongs."""
     issuer = '[issuers.x]\nprovider = "standard"\n'

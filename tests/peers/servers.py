@@ -52,3 +52,6 @@ def serving(name: str) -> Iterator[dict[str, Any]]:
             finally:
                 overdue.cancel()
                 process.terminate()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(PATIENCE)
+                process.kill()

@@ -25,6 +25,7 @@ MOMENTS = ("exp", "nbf", "iat", "auth_time", "updated_at")
 
 _LATEST = 253_402_300_799  # the end of the year 9999
 _UNAVAILABLE = 503
+_LOOPBACK = ("127.", "localhost", "[::1]")
 _INSTEAD = "pipe it: portvakt inspect < FILE, or portvakt token … | portvakt inspect"
 _UNVERIFIED = "Nothing was verified: anybody can have written this. To verify it: --issuer URL --audience URL"
 _NO_AUDIENCE = "its audience was not checked; say --audience URL, that of the API which is to take it"
@@ -136,7 +137,7 @@ def _guard(decoded: Decoded, taker: Taker) -> "Guard":
             audience=_said_audience(decoded) if taker.audience is None else taker.audience,
             provider=taker.provider,
             clock=_now,
-            fetcher=Fetcher(named_urls=(taker.issuer,), trust=trust),
+            fetcher=Fetcher(named_urls=(taker.issuer,), trust=trust, from_environment=True),
         )
     except ValueError as error:
         raise Stop(Exit.USAGE, f"--{error}") from None
@@ -152,14 +153,12 @@ def _refused(refused: "Refused", taker: Taker) -> Verdict:
     from portvakt.server.redaction import conceal  # somebody may have typed a secret for a URL
 
     problem = conceal(refused.reason or refused.description)
-    is_tls = taker.issuer.startswith("https:")
     if refused.status == _UNAVAILABLE:
-        remarks = (_OWN_AUTHORITY,) if is_tls and taker.ca_file is None else ()
+        is_unknown = taker.issuer.startswith("https:") and taker.ca_file is None
+        remarks = (_OWN_AUTHORITY,) if is_unknown else ()
         return Verdict(verified=None, problem=problem, remarks=remarks, code=Exit.UNAVAILABLE)
-    about_time = "expired" in problem or "in the future" in problem
-    return Verdict(
-        verified=False, problem=problem, remarks=(_TURNED,) if about_time and not is_tls else (), code=Exit.REFUSED
-    )
+    is_turned = problem.endswith(("expired", "in the future")) and taker.issuer.partition("//")[2].startswith(_LOOPBACK)
+    return Verdict(verified=False, problem=problem, remarks=(_TURNED,) if is_turned else (), code=Exit.REFUSED)
 
 
 def _show_json(decoded: Decoded, verdict: Verdict) -> None:

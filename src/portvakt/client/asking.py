@@ -25,6 +25,7 @@ DEADLINE = 10.0
 """Seconds for a token request: name, connection, TLS, answer."""
 
 _FAULT = 500
+_GUESSED = 3  # so many characters of a secret tell nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +112,16 @@ class Asker:
             return Later(wait if heard.exceeded is None else float(heard.exceeded.seconds))
         if heard.status >= _FAULT:
             return Nothing(f"the token endpoint answers {heard.status}", wait)
-        return No(replace(heard, description=self._safe(heard.description)))
+        return No(replace(heard, code=self._safe(heard.code), description=self._safe(heard.description)))
 
     def _safe(self, text: str) -> str:
         """Return a stranger's words without line breaks and the like, and without the secret, should they repeat it."""
         shown = "".join(character if character.isprintable() else " " for character in text)
-        return shown.replace(self.wish.client_secret.reveal(), "***")
+        secret = self.wish.client_secret.reveal()
+        shown = shown.replace(secret, "***")
+        for length in range(len(secret) - 1, _GUESSED, -1):  # words that are too long were cut, perhaps within it
+            shown = shown.removesuffix(secret[:length])
+        return shown
 
     async def _discover(self) -> TokenEndpoint:
         """Read the issuer's metadata, where RFC 8414 puts it, else where OpenID Connect does."""

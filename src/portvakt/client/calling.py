@@ -121,7 +121,8 @@ class Calls:
             return
         sent = yield from self._send(request, body, sent.waited)
         verdict = yield from self._verdict(request, body, sent.response)
-        self.source.tried_again(accepted=not verdict.refused)
+        if not verdict.refused:
+            self.source.accepted_again()
 
     def _send(
         self, request: httpx2.Request, body: bytes | None, waited: float
@@ -138,7 +139,7 @@ class Calls:
             token: Token = yield GetToken()
             request.headers["Authorization"] = token.authorization
             response: httpx2.Response = yield Send(request)
-            if _place(response.request) == _place(request):
+            if _is_ours(request, response):
                 self._pace = pause_for_quota(self._api, response.headers, Instant(int(self._wall())))
                 limited += response.status_code == TOO_MANY
             if response.status_code != TOO_MANY or not limited:
@@ -151,8 +152,7 @@ class Calls:
         self, request: httpx2.Request, body: bytes | None, response: httpx2.Response
     ) -> Generator[Read, None, _Verdict]:
         """Say whether the reply refuses the token, and whether the call may be repeated."""
-        if _place(response.request) != _place(request):
-            # A redirect led elsewhere, and took no token with it: what is said there is not about ours.
+        if not _is_ours(request, response):
             return _Verdict(refused=False, repeatable=False)
         sent = body or b""
         graphql = is_graphql(self._api, request.method, request.headers.get("content-type", ""), sent)
@@ -162,7 +162,9 @@ class Calls:
             said = response.content
         if response.status_code != UNAUTHORIZED and not (said and says_unauthenticated(said)):
             return _Verdict(refused=False, repeatable=False)
-        repeatable = body is not None and may_repeat(self._api, request.method, sent, graphql=graphql, reply_body=said)
+        # A redirect that made a GET of it says that it was carried out (RFC 9110 §15.4.4); what followed was refused.
+        is_whole = body is not None and response.request.method == request.method
+        repeatable = is_whole and may_repeat(self._api, request.method, sent, graphql=graphql, reply_body=said)
         return _Verdict(refused=True, repeatable=repeatable)
 
     def _require_home(self, request: httpx2.Request) -> None:
@@ -198,6 +200,16 @@ def _content(request: httpx2.Request) -> bytes | None:
 def _place(request: httpx2.Request) -> tuple[str, str, int]:
     url = request.url
     return url.scheme, url.host, url.port or PORTS.get(url.scheme, 0)
+
+
+def _is_ours(request: httpx2.Request, response: httpx2.Response) -> bool:
+    """Whether a reply is the API's, to the token that was shown.
+
+    A redirect elsewhere takes no token with it, not even when the next one leads back.
+    """
+    last = response.request
+    shown = last.headers.get("authorization") == request.headers["authorization"]
+    return shown and _place(last) == _place(request)
 
 
 def _is_here(host: str) -> bool:

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 MAX_WAIT = 30.0
 _VSCHARS = re.compile(r"[\x20-\x7e]{1,4096}")  # RFC 6749 App. A.1, A.2
+_SCOPE_TOKEN = r"[\x21\x23-\x5b\x5d-\x7e]+"  # RFC 6749 §3.3
+_SCOPE = re.compile(f"(?:{_SCOPE_TOKEN}(?: {_SCOPE_TOKEN})*)?")
+_RESOURCE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!$-;=?-Z\[\]_a-z~]+")  # RFC 3986 §4.3: absolute, so no fragment
 _GRANT = "client_credentials"
 
 
@@ -131,6 +134,10 @@ def connect(  # noqa: PLR0913  each is a choice of the caller's, by name
     secret, client_secret = Secret(client_secret), ""  # from here on no traceback shows it
     _check_credential("client_secret", secret)
     _check_credential("client_id", Secret(client_id))
+    _check_texts(provider=provider, scope=scope)
+    choices = {"environment": environment, "base_url": base_url, "api_url": api_url, "resource": resource}
+    _check_texts(**{name: chosen for name, chosen in choices.items() if chosen is not None})
+    _check_wish(scope, resource)
     wish = Wish(client_id=client_id, client_secret=secret, scope=scope, resource=resource)
     max_wait = _wait(max_wait)
     if tls is not None and not isinstance(tls, ssl.SSLContext):
@@ -204,6 +211,19 @@ def _check_credential(name: str, value: Secret) -> None:
         raise ValueError(f"{name} begins or ends with white space: strip the line that it was read from")
     if not _VSCHARS.fullmatch(value.reveal()):
         raise ValueError(f"{name} holds characters that no credential has, or is too long")
+
+
+def _check_texts(**texts: object) -> None:
+    for name, text in texts.items():
+        if not isinstance(text, str):
+            raise TypeError(f"{name} is a text")
+
+
+def _check_wish(scope: str, resource: str | None) -> None:
+    if not _SCOPE.fullmatch(scope):
+        raise ValueError("scope is names of scopes, separated by one space each (RFC 6749 §3.3)")
+    if resource is not None and not _RESOURCE.fullmatch(resource):
+        raise ValueError("resource is not an absolute URI without fragment (RFC 8707 §2)")
 
 
 def _wait(seconds: float) -> float:

@@ -132,7 +132,9 @@ class Fetcher:
         from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415  some 15 ms that a guard never needs
 
         proxy = getproxies().get(goal.scheme)
-        return None if proxy is None or proxy_bypass(goal.host) else proxy
+        if proxy is None or proxy_bypass(f"{goal.host}:{goal.port}"):
+            return None
+        return proxy if "://" in proxy else f"http://{proxy}"
 
     async def _addresses(self, goal: Place) -> Sequence[str]:
         """Resolve once and check what came out, since only that says where the connection goes."""
@@ -161,9 +163,7 @@ class Fetcher:
         octets: int,
     ) -> Reply:
         http = http_library()
-        trust = self.trust or _trust(from_environment=self.from_environment)
-        timeout = http.Timeout(self.deadline, connect=CONNECT_DEADLINE if proxy is None else self.deadline)
-        async with http.AsyncClient(verify=trust, timeout=timeout, trust_env=False, proxy=proxy) as client:
+        async with self._client(proxy) as client:
             for address in addresses:
                 try:
                     return await _send_to(client, goal, address, request, check_head, octets)
@@ -172,6 +172,19 @@ class Fetcher:
                 except http.HTTPError as error:
                     raise FetchFailed(f"{goal.host}: {type(error).__name__}") from None
         raise FetchFailed(f"{goal.host}: no connection")
+
+    def _client(self, proxy: str | None) -> httpx2.AsyncClient:
+        http = http_library()
+        try:
+            trust = self.trust or _trust(from_environment=self.from_environment)
+        except OSError:
+            raise FetchFailed("the certificates that SSL_CERT_FILE names cannot be read") from None
+        timeout = http.Timeout(self.deadline, connect=CONNECT_DEADLINE if proxy is None else self.deadline)
+        try:
+            client: httpx2.AsyncClient = http.AsyncClient(verify=trust, timeout=timeout, trust_env=False, proxy=proxy)
+        except (ValueError, ImportError, http.InvalidURL):  # a scheme that is not spoken here, or no URL
+            raise FetchFailed("the proxy that HTTPS_PROXY names cannot be used") from None
+        return client
 
 
 async def _send_to(

@@ -78,7 +78,7 @@ class TokenSource:
         draw: Callable[[], float] = clock.draw,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self.held = NO_TOKEN
+        self.held: Held = NO_TOKEN
         self._ask = ask
         self._who = who
         self._max_wait = max_wait
@@ -88,7 +88,7 @@ class TokenSource:
         self._sleep = sleep
         self._failures = 0  # in a row
         self._failure: Failure | None = None
-        self._fruitless = 0  # tokens refused after a refusal, in a row
+        self._fruitless = 0  # tokens let go of in a row, with no word yet of the next
         self._fruitless_until = _NEVER
         self.begin_anew()
         _sources.add(self)
@@ -112,23 +112,25 @@ class TokenSource:
     def refused(self, token: Token) -> bool:
         """Let go of a token that an API refused, if it is still the one that is held.
 
-        Returns whether another is worth a try. Not after a new one was refused as well: then nothing is let go of for
-        a while, 1 s at first and 5 minutes at most, or a call that can never succeed would cost a token each time.
+        Returns whether another is worth a try. Until one that was asked for after a refusal is accepted, nothing is
+        let go of for a while, 1 s at first and 5 minutes at most, or a call that can never succeed would cost a token
+        each time.
         """
         with self._lock:
             if self.held.token is not token:
                 return True
-            if self._now() < self._fruitless_until:
+            now = self._now()
+            if now < self._fruitless_until:
                 return False
             self.held = NO_TOKEN
+            self._fruitless_until = now + min(LONGEST_REST, 2.0 ** min(self._fruitless, 10))
+            self._fruitless += 1
             return True
 
-    def tried_again(self, *, accepted: bool) -> None:
-        """Note what became of the token that was asked for after a refusal."""
+    def accepted_again(self) -> None:
+        """Note that a token which was asked for after a refusal was accepted."""
         with self._lock:
-            self._fruitless = 0 if accepted else self._fruitless + 1
-            if self._fruitless:
-                self._fruitless_until = self._now() + min(LONGEST_REST, 2.0 ** min(self._fruitless - 1, 10))
+            self._fruitless, self._fruitless_until = 0, _NEVER
 
     def _look(self) -> Token | Failure | Flight:
         """Return the token, or what to wait for, or why there is none for now."""
@@ -194,6 +196,7 @@ class TokenSource:
             pause = pause_after(tries, self._draw())
             if isinstance(outcome, Later):
                 pause = outcome.seconds or pause
+                outcome = Later(pause)  # told with the moment of the next try, also where the 429 named none
                 waited += pause
                 give_up_at += pause
                 if waited > self._max_wait:

@@ -85,7 +85,7 @@ class Guard:
         self._looked_at = Instant(-1)
         self._scopes = set(known.scopes or ())
         parts = urlsplit(audience)
-        self.metadata_path = _WELL_KNOWN + parts.path.rstrip("/")
+        self.metadata_path: str = _WELL_KNOWN + parts.path.rstrip("/")
         """Where the protected resource metadata lies on this API's host (RFC 9728 §3.1)."""
         is_url = parts.scheme in {"https", "http"} and bool(parts.netloc)
         self._metadata_url = f"{parts.scheme}://{parts.netloc}{self.metadata_path}" if is_url else None

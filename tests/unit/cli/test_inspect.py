@@ -250,6 +250,19 @@ def test_K6_a_token_as_an_argument_is_refused_and_not_repeated(inspect: Inspect,
         assert argument == "-" or argument not in line
 
 
+@pytest.mark.parametrize("planted", ["pvk_cs_" + "x7" * 24, "eyJhbGciOiJub25lIn0.e30.e30"])
+async def test_K6_a_secret_that_was_typed_for_an_audience_is_not_repeated(inspect: Inspect, planted: str) -> None:
+    async with fake_issuer() as issuer:
+        token = a_token({"iss": issuer.url})
+
+        for more in ((), ("--json",)):
+            refused = await asyncio.to_thread(inspect, token, "--issuer", issuer.url, "--audience", planted, *more)
+
+            assert refused.code == Exit.REFUSED
+            assert "aud does not name this API" in refused.out
+            assert planted not in refused.out + refused.err
+
+
 def test_what_could_steer_or_deceive_a_terminal_is_escaped(inspect: Inspect) -> None:
     claims = {"sub": "\x1b[2J\x9b2J\u202egnp.exe", "na\nme": "Åse Bøe", "z": ["\u200b"], "o": "\U000e0001"}
     token = a_jwt(claims=claims)
@@ -301,12 +314,14 @@ sys.exit(code)
 async def test_the_base_installation_verifies() -> None:
     now = int(time.time())
     async with fake_issuer() as issuer:
-        line = ("inspect", "--issuer", issuer.url, "--audience", AUDIENCE)
-        for aud, code, loaded in (
-            (AUDIENCE, Exit.OK, []),
-            (f"{AUDIENCE}/other", Exit.REFUSED, ["portvakt.server.redaction"]),  # which needs no more than `re`
+        token = a_token({"iss": issuer.url, "iat": now, "exp": now + 600})
+        redaction = ["portvakt.server.redaction"]  # which needs no more than `re`
+        for url, audience, code, loaded in (
+            (issuer.url, AUDIENCE, Exit.OK, []),
+            (issuer.url, f"{AUDIENCE}/other", Exit.REFUSED, redaction),
+            ("http://127.0.0.1:1", AUDIENCE, Exit.UNAVAILABLE, redaction),
         ):
-            token = a_token({"iss": issuer.url, "aud": aud, "iat": now, "exp": now + 600})
+            line = ("inspect", "--issuer", url, "--audience", audience)
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-c", WITHOUT_EXTRAS, *line, stdin=PIPE, stdout=PIPE, stderr=PIPE
             )

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from portvakt.cli.outcome import Exit, Stop
-from portvakt.cli.times import expiry, length, rfc3339
+from portvakt.cli.times import expiry, from_now, in_words, length, rfc3339
 from portvakt.model.values import Instant
 
 NOW = Instant(1_795_363_200)  # 2026-11-22T16:00:00Z
@@ -53,3 +53,29 @@ def test_what_is_no_expiry_is_a_wrong_command_line(text: str) -> None:
 def test_moments_are_written_as_rfc_3339_in_utc() -> None:
     assert rfc3339(NOW) == "2026-11-22T16:00:00Z"
     assert rfc3339(None) is None
+
+
+@pytest.mark.parametrize(
+    ("away", "said"),
+    [
+        (0, "now"),
+        (0.9, "now"),
+        (1, "in 1 s"),
+        (119, "in 119 s"),
+        (120, "in 2 min"),
+        (54 * 60 + 59, "in 54 min"),
+        (7199, "in 119 min"),
+        (7200, "in 2 h"),
+        (47 * 3600, "in 47 h"),
+        (48 * 3600, "in 2 days"),
+        (-1, "1 s ago"),
+        (-360, "6 min ago"),
+        (-400 * 86_400, "400 days ago"),
+    ],
+)
+def test_how_far_a_moment_is_away_is_told_in_whole_units(away: float, said: str) -> None:
+    assert from_now(NOW + away, NOW) == said
+
+
+def test_a_moment_is_told_to_a_reader_in_utc() -> None:
+    assert in_words(NOW + 3240, NOW) == "2026-11-22 16:54:00 UTC, in 54 min"

@@ -6,6 +6,8 @@ import base64
 import io
 import json
 import os
+import subprocess
+import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -143,6 +145,27 @@ def test_scope_and_resource_are_asked_for(ask: Ask, endpoint: Endpoint) -> None:
 
     (asked,) = endpoint.asked
     assert (asked["scope"], asked["resource"]) == (["read write"], ["https://api.example"])
+
+
+WITHOUT_EXTRAS = """
+import sys
+for name in ("alembic", "ariadne", "graphql", "httptools", "joserfc", "psycopg", "sqlalchemy", "starlette", "uvloop"):
+    sys.modules[name] = None
+from portvakt.cli import main
+code = main(sys.argv[1:])
+upper = ("portvakt.server", "portvakt.store", "portvakt.sandbox")
+print([name for name in sys.modules if name.startswith(upper)], file=sys.stderr)
+sys.exit(code)
+"""
+
+
+def test_the_base_installation_asks(endpoint: Endpoint) -> None:
+    line = [sys.executable, "-c", WITHOUT_EXTRAS, "token", "standard", "--base-url", endpoint.url]
+    known = {"PORTVAKT_CLIENT_ID": CLIENT, "PORTVAKT_CLIENT_SECRET": SECRET}
+
+    ended = subprocess.run(line, env=os.environ | known, capture_output=True, text=True, check=True)
+
+    assert (ended.stdout, ended.stderr) == (f"{TOKEN}\n", "[]\n")
 
 
 # Where the secret comes from

@@ -1,18 +1,12 @@
 import asyncio
 import gzip
-import ipaddress
-import ssl
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
+from certificates import named_certificate
 from portvakt.client.fetch import DOCUMENT_OCTETS, HEADER_FIELDS, Fetched, Fetcher, FetchFailed
 from portvakt.model.values import Seconds
 from raw_server import raw_server, response
@@ -248,36 +242,8 @@ async def test_a_refusal_names_no_query_and_nothing_that_was_received() -> None:
     assert "canary" not in text
 
 
-def _certificate(folder: Path, name: str) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """Return a server's context for `name` and a context that trusts it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.DNSName(name), x509.IPAddress(ipaddress.ip_address("127.0.0.2"))]), False
-        )
-        .sign(key, hashes.SHA256())
-    )
-    pem, key_pem = folder / "certificate.pem", folder / "key.pem"
-    pem.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    key_pem.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    serving.load_cert_chain(pem, key_pem)
-    return serving, ssl.create_default_context(cafile=str(pem))
-
-
 async def test_S3_the_certificate_is_checked_against_the_name_not_the_address(tmp_path: Path) -> None:
-    serving, trust = _certificate(tmp_path, "id.example")
+    serving, trust = named_certificate(tmp_path, "id.example")
     resolver = Resolver(["127.0.0.1"])
 
     async with raw_server(response(), tls=serving) as server:

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 class Verified:
     """A token that is good here. It holds claims, never the token itself.
 
-    `subject` is the user, or for a client's own token its client_id. `organisation_number` is the company that a
-    grant is for, None where there is none. `token_id` is `jti`, `grant_id` is `gid`, `key_id` the `kid` of the key
-    that verified the signature: what a withdrawal may name.
+    `client_id` is the program that shows it; `subject` is the user, or for a client's own token its client_id.
+    `scopes` and `roles` are names, as the issuer wrote them; `expires_at` is in Unix seconds.
+    `organisation_number` is the company that a grant is for, None where there is none. `token_id` is `jti`,
+    `grant_id` is `gid`, `key_id` the `kid` of the key that verified the signature: what a withdrawal may name.
     """
 
     client_id: ClientId

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from portvakt.jose.strict_json import read_object
 from portvakt.model.nouns import ClientAuthentication
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 _LONGEST_URL = 2048
 _WELL_KNOWN = "/.well-known/"
+
+# RFC 3986 §2, and no fragment (RFC 6749 §3.2): what is left is read alike by every parser.
+_PLAIN = re.compile(r"[!$-;=?-\[\]_a-z~]+", re.ASCII)
+_AFTER_AUTHORITY = re.compile(r"[/?]")
 
 
 class MetadataRefused(Exception):
@@ -86,21 +90,20 @@ def read_metadata(issuer: str, body: bytes, provider: Provider) -> TokenEndpoint
 
 
 def _checked(issuer: str, endpoint: str) -> str:
-    parts = urlsplit(endpoint) if len(endpoint) <= _LONGEST_URL else None
-    origin = f"{parts.scheme}://{parts.netloc}" if parts else ""
-    # The grammar of an issuer's URL is that of a plain origin; a path and a query follow it here.
-    if parts is None or parts.fragment or not endpoint.isascii() or not endpoint.isprintable() or " " in endpoint:
+    if len(endpoint) > _LONGEST_URL or not _PLAIN.fullmatch(endpoint):
         raise MetadataRefused("its token_endpoint is no plain URL")
-    if check_issuer_url(origin) is not None:
+    scheme, authority = _origin(endpoint)
+    # The grammar of an issuer's URL is that of a plain origin; a path and a query follow it here.
+    if check_issuer_url(f"{scheme}://{authority}") is not None:
         raise MetadataRefused("its token_endpoint is no https URL")
-    if parts.scheme == "http" and not issuer.startswith("http://"):
+    if scheme == "http" and not issuer.startswith("http://"):
         raise MetadataRefused("its token_endpoint is plain http")
     return endpoint
 
 
 def _origin(url: str) -> tuple[str, str]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.netloc
+    scheme, _, rest = url.partition("://")
+    return scheme, _AFTER_AUTHORITY.split(rest, maxsplit=1)[0]
 
 
 def _authentication(metadata: dict[str, object]) -> ClientAuthentication:

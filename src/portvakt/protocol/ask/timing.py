@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import calendar
 import re
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -97,8 +98,8 @@ def pause_for_quota(api: Api, headers: Mapping[str, str], now: Instant) -> float
 
 
 def _date(text: str) -> int | None:
-    """Return an HTTP date as Unix seconds; None: it is none."""
+    """Return an HTTP date as Unix seconds; None: it is none. Without a zone (RFC 9110 §5.6.7, asctime) it is UTC."""
     try:
-        return int(parsedate_to_datetime(text).timestamp())
+        return calendar.timegm(parsedate_to_datetime(text).utctimetuple())
     except (ValueError, OverflowError, TypeError):
         return None
