@@ -8,6 +8,7 @@ import socket
 import subprocess
 import threading
 from typing import IO, TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -55,6 +56,22 @@ def test_the_first_line_names_every_issuer_with_what_a_client_needs(sandbox: dic
     assert list(issuers["standard"]) == [
         "provider", "base_url", "api_url", "client_id", "client_secret", "public_client_id", "redirect_uris", "users"
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["luca-test", "standard"])
+def test_an_application_is_asked_for_on_any_port_of_this_machine(sandbox: dict[str, Any], name: str) -> None:
+    """A public client's port is free by RFC 8252, and Luca's is because nothing in a sandbox is real."""
+    issuer = sandbox["issuers"][name]
+    client_id = issuer.get("public_client_id", issuer["client_id"])
+    path = {"luca-test": "/api/v1/oauth2/authorize", "standard": "/authorize"}[name]
+    asked = {"client_id": client_id, "response_type": "code", "redirect_uri": "http://127.0.0.1:9999/callback"}
+
+    status = [
+        curl_json(f"curl '{issuer['base_url']}{path}?{urlencode({**asked, **more})}'")[0]
+        for more in ({}, {"redirect_uri": "http://127.0.0.1:9999/other"})
+    ]
+
+    assert status == [200, 400]  # the page to log in on, and the one that says why there is none
 
 
 @pytest.mark.parametrize("name", ["luca-test", "standard"])

@@ -163,7 +163,7 @@ class _Play:
         """Open the store, sow what is not there yet, and start the application."""
         settings = self._sandbox.settings
         store = await open_store(settings.database)
-        issuers = [_with_quota(issuer) for issuer in settings.issuers]
+        issuers = [_as_played(issuer) for issuer in settings.issuers]
         application = Application(
             issuers=issuers, store=store, secret=settings.secret, clock=self._clock, log=self._log
         )
@@ -204,8 +204,10 @@ def _refusal(name: str) -> str:
     return f"{name!r} cannot be played; {hint}"
 
 
-def _with_quota(issuer: Issuer) -> Issuer:
-    return replace(issuer, token_quota=UNLIMITED) if issuer.provider.name == "prisjakt" else issuer
+def _as_played(issuer: Issuer) -> Issuer:
+    """Return the issuer as one where nothing is real, whatever it plays."""
+    quota = UNLIMITED if issuer.provider.name == "prisjakt" else issuer.token_quota
+    return replace(issuer, test=True, token_quota=quota)
 
 
 def _settings_text(providers: Sequence[str], base_url: str, port: int) -> str:
