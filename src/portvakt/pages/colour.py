@@ -12,15 +12,20 @@ DARK_PAGE, DARK_CARD = "#0f1216", "#181c22"
 BLACK, WHITE = "#000000", "#ffffff"
 TEXT = 4.5  # WCAG 2.2 §1.4.3
 CALM = 6.0  # on dark surfaces thin strokes look weaker than their ratio says
+SEEN = 1.2  # a fill, inside its rim
 EDGE = 3.0  # WCAG 2.2 §1.4.11
 
 
 @dataclass(frozen=True, slots=True)
 class Shades:
-    """`fill` for buttons, `on_fill` for the text on them, `ink` for links, marks and the ring of focus."""
+    """`fill` for buttons, `on_fill` for the text on them, `rim` for their border; `ink` for links and focus.
+
+    A bright fill stays as bright as the brand has it: its rim is what stands out from a light surface.
+    """
 
     fill: str
     on_fill: str
+    rim: str
     ink: str
 
 
@@ -54,12 +59,13 @@ def _shaded(colour: str, towards: str, against: tuple[str, ...], least: float) -
 @lru_cache(maxsize=64)  # colours come from the settings, not from requests
 def shades(colour: str) -> tuple[Shades, Shades]:
     """Return the shades of an accent for light and for dark."""
-    light = _shaded(colour, BLACK, (LIGHT_PAGE, LIGHT_CARD), EDGE)
-    dark = _shaded(colour, WHITE, (DARK_PAGE, DARK_CARD), EDGE)
-    return (
-        Shades(light, _on(light), _shaded(colour, BLACK, (LIGHT_PAGE, LIGHT_CARD), TEXT)),
-        Shades(dark, _on(dark), _shaded(colour, WHITE, (DARK_PAGE, DARK_CARD), CALM)),
-    )
+    light, dark = (LIGHT_PAGE, LIGHT_CARD), (DARK_PAGE, DARK_CARD)
+    fill = _shaded(colour, BLACK, light, SEEN)
+    ink = _shaded(colour, BLACK, light, TEXT)
+    rim = fill if all(contrast(fill, surface) >= EDGE for surface in light) else ink
+    dark_fill = _shaded(colour, WHITE, dark, EDGE)
+    dark_ink = _shaded(colour, WHITE, dark, CALM)
+    return Shades(fill, _on(fill), rim, ink), Shades(dark_fill, _on(dark_fill), dark_fill, dark_ink)
 
 
 def _on(fill: str) -> str:

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from portvakt.model.message import Reply
 from portvakt.pages.colour import shades
 from portvakt.pages.locale import LOCALES, choose_locale, date, date_and_time, iso
-from portvakt.pages.shown import application_url, grouped, host_of, own_path, shown
+from portvakt.pages.shown import application_url, grouped, host_of, is_on_this_device, own_path, shown
 from portvakt.pages.static import STYLESHEET
 from portvakt.pages.texts import SCOPES, text
 from portvakt.pages.views import (
@@ -92,6 +92,7 @@ _ENVIRONMENT.filters |= {
     "iso": iso,
     "plain": shown,
 }
+_ENVIRONMENT.tests["here"] = is_on_this_device
 
 
 def render(view: View, locale: Locale, *, other_language: str | None = None) -> Reply:
@@ -168,11 +169,11 @@ def _ways_back(redirect_uri: str) -> str:
 
 def _style(brand: Brand) -> str:
     light, dark = shades(brand.colour)
-    text_of: Callable[[str, str, str], str] = ":root{{--fill:{};--on-fill:{};--ink:{}}}".format
+    text_of: Callable[[str, str, str, str], str] = ":root{{--fill:{};--on-fill:{};--rim:{};--ink:{}}}".format
     return (
-        text_of(light.fill, light.on_fill, light.ink)
+        text_of(light.fill, light.on_fill, light.rim, light.ink)
         + "@media(prefers-color-scheme:dark){"
-        + text_of(dark.fill, dark.on_fill, dark.ink)
+        + text_of(dark.fill, dark.on_fill, dark.rim, dark.ink)
         + "}"
     )
 

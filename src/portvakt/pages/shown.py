@@ -42,6 +42,11 @@ def host_of(redirect_uri: str) -> str:
     return shown(parts.hostname or parts.scheme, 120)
 
 
+def is_on_this_device(redirect_uri: str) -> bool:
+    """Tell whether an application waits for the user on their own machine (RFC 8252 §7.3)."""
+    return urlsplit(redirect_uri).hostname in {"127.0.0.1", "::1", "localhost"}
+
+
 def own_path(url: str) -> str:
     """Return an address of our own, a path from the root. Raises ValueError for any other."""
     if not url.startswith("/") or url[1:2] in {"/", "\\"} or not url.isprintable() or " " in url:

@@ -195,4 +195,5 @@ def test_pages_print_without_their_buttons(page: Page, pages: PageServer) -> Non
 
     assert page.locator("#made").is_visible()
     assert not page.locator(".actions").first.is_visible()
+    assert not page.locator(".make").is_visible()
     assert not page.locator("nav").first.is_visible()

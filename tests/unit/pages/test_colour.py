@@ -22,11 +22,19 @@ def test_every_colour_has_shades_that_can_be_read(colour: str) -> None:
     for shade, surfaces in zip(shades(colour), ((LIGHT_PAGE, LIGHT_CARD), (DARK_PAGE, DARK_CARD)), strict=True):
         assert contrast(shade.on_fill, shade.fill) >= 4.5
         assert all(contrast(shade.ink, surface) >= 4.5 for surface in surfaces)
-        assert all(contrast(shade.fill, surface) >= 3 for surface in surfaces)
+        assert all(contrast(shade.rim, surface) >= 3 for surface in surfaces)
 
 
 def test_a_colour_that_can_be_read_is_used_as_it_is() -> None:
-    assert shades("#0f5c4d")[0].fill == shades("#0f5c4d")[0].ink == "#0f5c4d"
+    assert shades("#0f5c4d")[0].fill == shades("#0f5c4d")[0].rim == shades("#0f5c4d")[0].ink == "#0f5c4d"
+
+
+def test_a_bright_colour_stays_bright_within_a_darker_rim() -> None:
+    light, dark = shades("#ffdd00")
+
+    assert light.fill == dark.fill == "#ffdd00"
+    assert light.on_fill == "#000000"
+    assert light.rim == light.ink != light.fill
 
 
 def test_the_surfaces_are_those_of_the_stylesheet() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portvakt.pages.shown import LONGEST_NAME, application_url, grouped, host_of, own_path, shown
+from portvakt.pages.shown import LONGEST_NAME, application_url, grouped, host_of, is_on_this_device, own_path, shown
 
 
 @pytest.mark.parametrize(
@@ -83,6 +83,7 @@ def test_an_organisation_number_of_nine_digits_stands_in_groups(number: str, see
 )
 def test_an_application_is_known_by_its_host_or_its_own_scheme(redirect_uri: str, host: str) -> None:
     assert host_of(redirect_uri) == host
+    assert is_on_this_device(redirect_uri) is (host in {"127.0.0.1", "::1"})
 
 
 @pytest.mark.parametrize("path", ["/", "/luca/login?return_to=%2Fx"])
