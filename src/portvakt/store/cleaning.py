@@ -37,7 +37,7 @@ from portvakt.store.schema import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from sqlalchemy import Column, ColumnElement, Connection, Row, Select, Table
+    from sqlalchemy import Column, ColumnElement, Connection, FromClause, Row, Select, Table
 
     from portvakt.model.values import Instant, IssuerName
 
@@ -53,12 +53,12 @@ Keys = set[tuple[str, str]]
 
 
 def clean(connection: Connection, issuer: IssuerName | None, now: Instant, limit: int) -> int:
-    """Delete at most `limit` rows (2 or more), and say how many: fewer than that only if nothing else was due."""
+    """Delete at most `limit` rows (2 or more), and say how many; 0 only if nothing is due."""
     batch = _Batch(connection, issuer, limit)
     ended = now - KEPT_FOR
-    batch.delete(TRANSACTIONS, batch.find(TRANSACTIONS, _past(TRANSACTIONS.c.expires_at, now)))
-    batch.delete(SESSIONS, batch.find(SESSIONS, _past(SESSIONS.c.expires_at, now), _has_no(TRANSACTIONS, SESSIONS)))
-    batch.delete(REVOCATIONS, batch.find(REVOCATIONS, _past(REVOCATIONS.c.until, ended)))
+    batch.delete(TRANSACTIONS, batch.past(TRANSACTIONS.c.expires_at, now))
+    batch.delete(SESSIONS, batch.past(SESSIONS.c.expires_at, now, _has_no(TRANSACTIONS, SESSIONS)))
+    batch.delete(REVOCATIONS, batch.past(REVOCATIONS.c.until, ended))
     _forget_reissues(batch, now)
     touched = _clean_codes(batch, ended) | _clean_families(batch, ended)
     _clean_grants(batch, ended, touched)
@@ -73,22 +73,29 @@ class _Batch:
         self._issuer = issuer
         self.left = limit
 
-    def find(self, table: Table, *conditions: ColumnElement[bool], most: int = LARGEST_BATCH) -> Sequence[Row[Any]]:
-        """Lock rows of a table that meet the conditions; none that another node is about to delete."""
-        return self.rows_of(select(table), table, *conditions, most=most)
-
-    def rows_of(
-        self, found: Select[Any], table: Table, *conditions: ColumnElement[bool], most: int = LARGEST_BATCH
+    def past(
+        self, column: Column[Any], moment: int, *conditions: ColumnElement[bool], most: int = LARGEST_BATCH
     ) -> Sequence[Row[Any]]:
-        """As `find`, among what a query finds."""
-        query = found.where(*conditions).limit(min(self.left, most)).with_for_update(of=table, skip_locked=True)
+        """Lock rows where some moment has passed and the conditions hold, the oldest first."""
+        # In order, or a planner that takes most rows for old ones walks them all.
+        query = select(column.table).where(column <= moment, *conditions).order_by(column)
+        return self._lock(query, column.table, min(most, self.left))
+
+    def find(self, table: Table, *conditions: ColumnElement[bool]) -> Sequence[Row[Any]]:
+        """Lock rows of a table that meet the conditions."""
+        return self._lock(select(table).where(*conditions), table, self.left)
+
+    def _lock(self, query: Select[Any], table: FromClause, most: int) -> Sequence[Row[Any]]:
+        if not most:
+            return ()
         if self._issuer is not None:
             query = query.where(table.c.issuer == self._issuer)
-        return self._connection.execute(query).all() if self.left else ()
+        # Skipped: what another node is about to delete.
+        return self._connection.execute(query.limit(most).with_for_update(skip_locked=True)).all()
 
-    def of(self, query: Select[Any]) -> list[tuple[Any, ...]]:
+    def of(self, query: Select[Any]) -> Keys:
         """What some rows that stay say, each once."""
-        return sorted({tuple(row) for row in self._connection.execute(query)})
+        return {(row[0], row[1]) for row in self._connection.execute(query)}
 
     def delete(self, table: Table, rows: Iterable[Row[Any]]) -> None:
         """Delete rows by their keys."""
@@ -107,10 +114,6 @@ class _Batch:
             self.left -= len(parameters)
 
 
-def _past(column: Column[Any], moment: int) -> ColumnElement[bool]:
-    return column <= moment
-
-
 def _has_no(children: Table, parents: Table) -> ColumnElement[bool]:
     """The condition that nothing of the one table refers to a row of the other."""
     return ~exists(select(children.c.issuer).where(_refers(children, parents)).correlate(parents))
@@ -122,14 +125,15 @@ def _refers(children: Table, parents: Table) -> ColumnElement[bool]:
 
 
 def _forget_reissues(batch: _Batch, now: int) -> None:
-    over = (REFRESH_TOKENS.c.reissue.is_not(None), _past(REFRESH_TOKENS.c.redeemed_at, now - LONGEST_REISSUE))
-    batch.forget(REFRESH_TOKENS, batch.find(REFRESH_TOKENS, *over), reissue=None, request=None)
+    held = REFRESH_TOKENS.c.reissue.is_not(None)
+    over = batch.past(REFRESH_TOKENS.c.redeemed_at, now - LONGEST_REISSUE, held)
+    batch.forget(REFRESH_TOKENS, over, reissue=None, request=None)
 
 
 def _clean_codes(batch: _Batch, ended: int) -> Keys:
     """Delete codes, and return the grants that they were of."""
     # Half, here and below: what the deleted rows leave behind is to fit in as well.
-    codes = batch.find(CODES, _past(CODES.c.expires_at, ended), most=batch.left // 2)
+    codes = batch.past(CODES.c.expires_at, ended, most=batch.left // 2)
     batch.delete(CODES, codes)
     return {(code.issuer, code.grant_id) for code in codes}
 
@@ -146,60 +150,55 @@ def _clean_families(batch: _Batch, ended: int) -> Keys:
             or_(successor.c.expires_at.is_(None), successor.c.expires_at > ended),
         )
     )
-    idle = batch.find(REFRESH_TOKENS, _past(REFRESH_TOKENS.c.expires_at, ended), ~may_be_redeemed, most=batch.left // 2)
+    idle = batch.past(REFRESH_TOKENS.c.expires_at, ended, ~may_be_redeemed, most=batch.left // 2)
     batch.delete(REFRESH_TOKENS, idle)
     emptied = {(token.issuer, token.family_id) for token in idle}
     empty = _has_no(REFRESH_TOKENS, FAMILIES)
     families = list(batch.find(FAMILIES, _among(FAMILIES, emptied), empty)) if emptied else []
     batch.delete(FAMILIES, families)
-
-    tokens_of_families = REFRESH_TOKENS.join(FAMILIES, _refers(REFRESH_TOKENS, FAMILIES))
-    of_grants = _refers(FAMILIES, GRANTS)
-    for tokens_from, families_from, end in (
-        (tokens_of_families, FAMILIES, FAMILIES.c.revoked_at),
-        (tokens_of_families, FAMILIES, FAMILIES.c.ends_at),
-        (tokens_of_families.join(GRANTS, of_grants), FAMILIES.join(GRANTS, of_grants), GRANTS.c.revoked_at),
+    # Step by step from what ended: for one query with joins SQLite may begin with all tokens.
+    revoked = {(grant.issuer, grant.id) for grant in batch.past(GRANTS.c.revoked_at, ended)}
+    for ends in (
+        batch.past(FAMILIES.c.revoked_at, ended),
+        batch.past(FAMILIES.c.ends_at, ended),
+        batch.find(FAMILIES, _among(FAMILIES, revoked, "grant_id")) if revoked else (),
     ):
-        tokens = select(REFRESH_TOKENS).select_from(tokens_from)
-        batch.delete(REFRESH_TOKENS, batch.rows_of(tokens, REFRESH_TOKENS, _past(end, ended)))
-        dead = batch.rows_of(select(FAMILIES).select_from(families_from), FAMILIES, _past(end, ended), empty)
-        batch.delete(FAMILIES, dead)
-        families += dead
+        over = {(family.issuer, family.id) for family in ends}
+        if over:
+            batch.delete(REFRESH_TOKENS, batch.find(REFRESH_TOKENS, _among(REFRESH_TOKENS, over, "family_id")))
+            dead = batch.find(FAMILIES, _among(FAMILIES, over), empty)
+            batch.delete(FAMILIES, dead)
+            families += dead
     return {(family.issuer, family.grant_id) for family in families}
 
 
 def _clean_grants(batch: _Batch, ended: int, touched: Keys) -> None:
+    users: Keys = set()
+    if touched:
+        users = batch.of(select(GRANTS.c.issuer, GRANTS.c.user_id).where(_among(GRANTS, touched)))
     childless = (_has_no(CODES, GRANTS), _has_no(FAMILIES, GRANTS))
-    batch.delete(GRANTS, batch.find(GRANTS, _past(GRANTS.c.revoked_at, ended), *childless))
-    if not touched:
-        return
-    between = batch.of(select(GRANTS.c.issuer, GRANTS.c.user_id, GRANTS.c.client_id).where(_among(GRANTS, touched)))
+    batch.delete(GRANTS, batch.past(GRANTS.c.revoked_at, ended, *childless))
+    if users:
+        theirs = (_among(GRANTS, users, "user_id"), GRANTS.c.created_at <= ended)
+        batch.delete(GRANTS, batch.find(GRANTS, *theirs, *childless, _is_superseded()))
+
+
+def _is_superseded() -> ColumnElement[bool]:
+    """The condition that a grant lives, and a newer one says the same: user, client, company and scopes."""
     newer = GRANTS.alias("newer")
-    says_the_same = (newer.c[name] == GRANTS.c[name] for name in ("issuer", "user_id", "client_id", "scopes"))
-    later = or_(
-        newer.c.created_at > GRANTS.c.created_at,
-        and_(newer.c.created_at == GRANTS.c.created_at, newer.c.id > GRANTS.c.id),
-    )
-    superseded = exists(
-        select(newer.c.id).where(
-            *says_the_same,
-            newer.c.organisation.is_not_distinct_from(GRANTS.c.organisation),
-            newer.c.revoked_at.is_(None),
-            later,
-        )
-    )
-    batch.delete(
-        GRANTS,
-        batch.find(
-            GRANTS,
-            tuple_(GRANTS.c.issuer, GRANTS.c.user_id, GRANTS.c.client_id).in_(between),
-            GRANTS.c.revoked_at.is_(None),
-            _past(GRANTS.c.created_at, ended),
-            *childless,
-            superseded,
-        ),
-    )
+    same = (newer.c[name] == GRANTS.c[name] for name in ("issuer", "user_id", "client_id", "scopes"))
+    same_company = newer.c.organisation.is_not_distinct_from(GRANTS.c.organisation)
+    as_old = newer.c.created_at == GRANTS.c.created_at
+    later = or_(newer.c.created_at > GRANTS.c.created_at, and_(as_old, newer.c.id > GRANTS.c.id))
+    live = newer.c.revoked_at.is_(None)
+    is_there = exists(select(newer.c.id).where(*same, same_company, later, live).correlate(GRANTS))
+    return and_(GRANTS.c.revoked_at.is_(None), is_there)
 
 
-def _among(table: Table, keys: Keys) -> ColumnElement[bool]:
-    return tuple_(table.c.issuer, table.c.id).in_(sorted(keys))
+def _among(table: Table, keys: Keys, column: str = "id") -> ColumnElement[bool]:
+    """The condition that a row's issuer and that column are one of some pairs."""
+    pairs = sorted(keys)
+    issuers, ids = zip(*pairs, strict=True)
+    # The pairs decide; the lists are there since SQLite finds no index for pairs.
+    lists = and_(table.c.issuer.in_(sorted(set(issuers))), table.c[column].in_(ids))
+    return and_(lists, tuple_(table.c.issuer, table.c[column]).in_(pairs))

@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from portvakt.model.change import (
     AddApiKey,
+    AddClient,
     AddCode,
     AddFamily,
     AddGrant,
@@ -262,6 +263,38 @@ async def test_one_issuer_may_be_cleaned_alone(store: Store) -> None:
     assert await cleaned(store, LATER, ACME) == {"sessions": 1}
     assert await cleaned(store, LATER, IssuerName("third")) == {}
     assert await cleaned(store, LATER) == {"sessions": 1}
+
+
+def elsewhere() -> list[Change]:
+    """The same ids at another issuer, where all of it lives."""
+    people: list[Change] = [AddUser(a_user(issuer=OTHER)), AddClient(a_client(issuer=OTHER))]
+    grant, code = a_grant(issuer=OTHER, organisation=None), a_code(issuer=OTHER, expires_at=LATER)
+    family, token = a_family(issuer=OTHER, ends_at=None), a_refresh_token(issuer=OTHER, expires_at=LATER)
+    return [*people, AddGrant(grant), AddCode(code), AddFamily(family), AddRefreshToken(token)]
+
+
+@pytest.mark.parametrize(
+    "ends",
+    [
+        [],
+        [RevokeGrant(ACME, GRANT, Instant(90))],
+        [RevokeFamily(ACME, FAMILY, Instant(90))],
+    ],
+    ids=["idle", "grant", "family"],
+)
+async def test_what_ends_at_one_issuer_lives_on_at_another_under_the_same_ids(store: Store, ends: list[Change]) -> None:
+    await made(store, [*a_grant_with_a_refresh_token(), *elsewhere(), *ends])
+    # In one batch with what goes, so that both issuers are named in it.
+    other = [AddFamily(a_family(issuer=OTHER, id=FamilyId("over"), revoked_at=Instant(90)))]
+    await made(store, other)
+
+    await cleaned(store, 80_000 + DAY)
+
+    assert await store.refresh_facts(ACME, bytes([1]) * 32) is None
+    lives = await store.refresh_facts(OTHER, bytes([1]) * 32)
+    assert lives is not None
+    assert lives.family == a_family(issuer=OTHER, ends_at=None)
+    assert await store.code_facts(OTHER, a_code().digest) is not None
 
 
 @pytest.mark.parametrize("limit", [-1, 0, 1, 501])
