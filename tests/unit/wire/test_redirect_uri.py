@@ -167,6 +167,19 @@ def test_R14_what_is_not_one_plain_absolute_uri_is_refused(uri: str) -> None:
     assert problem.isascii()
 
 
+@pytest.mark.parametrize(
+    ("uri", "says"),
+    [
+        ("https://app.example/cb#x", "has a fragment"),
+        ("https://user@app.example/cb", "holds a user name"),
+        ("http://app.example/cb", "is plain http, which is for 127.0.0.1, [::1] and localhost"),
+        ("https:/cb", "has no host"),
+    ],
+)
+def test_R14_what_is_wrong_is_said(uri: str, says: str) -> None:
+    assert check_redirect_uri(uri, public=False) == says
+
+
 @pytest.mark.parametrize("name", sorted(ANSWER_PARAMETERS))
 def test_R14_a_query_that_would_speak_for_the_server_is_refused(name: str) -> None:
     for query in (f"{name}=x", f"x=1&{name.upper()}=x", f"x=1&{name}"):

@@ -190,7 +190,7 @@ def test_F4_a_repeat_that_was_overtaken_is_no_answer() -> None:
     assert isinstance(getattr(lost, "change", None), NoteRepeat)
 
 
-@pytest.mark.parametrize("spoilt", ["no successor", "used successor"])
+@pytest.mark.parametrize("spoilt", ["no successor", "used successor", "another generation"])
 def test_F4_a_parent_without_an_unused_successor_is_a_replay(spoilt: str) -> None:
     world = a_world()
     old = successor_of(world.exchange(world.agree()))
@@ -198,10 +198,14 @@ def test_F4_a_parent_without_an_unused_successor_is_a_replay(spoilt: str) -> Non
     facts = world.refresh_facts(world.row(old).digest)
     assert facts is not None
     assert facts.successor is not None
-    gone = None if spoilt == "no successor" else replace(facts.successor, redeemed_at=NOW)
+    spoiled = {
+        "no successor": replace(facts, successor=None),
+        "used successor": replace(facts, successor=replace(facts.successor, redeemed_at=NOW)),
+        "another generation": replace(facts, family=replace(facts.family, generation=2)),
+    }
     request = world.request("refresh_token", {"refresh_token": old.reveal()})
 
-    decision = world.decide_refresh(request, replace(facts, successor=gone), NOW)
+    decision = world.decide_refresh(request, spoiled[spoilt], NOW)
 
     assert refusal(decision) == INVALID_GRANT
     assert decision.changes
@@ -225,6 +229,18 @@ def test_F6_a_token_that_was_revoked_is_refused_within_the_window() -> None:
     old = successor_of(world.exchange(world.agree()))
     new = successor_of(world.refresh(old))
     world.apply(end_family(world.issuer, world.family(), world.grant(), NOW))
+
+    for token in (old, new):
+        decision = world.refresh(token)
+        assert refusal(decision) == INVALID_GRANT
+        assert decision.changes == ()
+
+
+def test_F6_a_family_that_was_revoked_alone_is_as_dead() -> None:
+    world = a_world()
+    old = successor_of(world.exchange(world.agree()))
+    new = successor_of(world.refresh(old))
+    world.apply([RevokeFamily(world.issuer.name, world.family().id, NOW)])
 
     for token in (old, new):
         decision = world.refresh(token)
@@ -402,14 +418,14 @@ def test_F16_two_repeats_have_one_jti() -> None:
     assert world.family().repeats == 1
 
 
-def alternate(*, public: bool, generations: int) -> tuple[list[Granted[object] | Refused], int]:
+def alternate(*, public: bool, generations: int, times: int = 1) -> tuple[list[Granted[object] | Refused], int]:
     """Let two parties show every generation; return what the second was told, and how many leaves live."""
     world = a_world(public=public)
     token = successor_of(world.exchange(world.agree()))
     told: list[Granted[object] | Refused] = []
     for _ in range(generations):
         first = world.refresh(token)
-        told.append(world.refresh(token))
+        told += [world.refresh(token) for _ in range(times)]
         if isinstance(first, Refused):
             break
         token = successor_of(first)
@@ -421,6 +437,13 @@ def test_F17_for_a_public_client_three_generations_running_are_a_replay() -> Non
 
     assert [isinstance(decision, Granted) for decision in told] == [True, True, False]
     assert refusal(told[2]) == INVALID_GRANT  # type: ignore[arg-type]
+    assert leaves == 0
+
+
+def test_F17_who_repeats_each_generation_twice_is_counted_all_the_same() -> None:
+    told, leaves = alternate(public=True, generations=3, times=2)
+
+    assert [isinstance(decision, Granted) for decision in told] == [True] * 4 + [False] * 2
     assert leaves == 0
 
 
