@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
@@ -23,6 +24,7 @@ from portvakt.model.message import Reply
 from portvakt.model.nouns import Algorithm
 from portvakt.model.provider import CodeRedirect, Metadata, PlainHttp, Refresh
 from portvakt.model.values import Instant, Seconds, Secret
+from portvakt.protocol.answer.authorize import is_registered, send_back_code
 from portvakt.protocol.answer.token import Authenticated, authenticate, issue
 from portvakt.providers import PROVIDERS
 from portvakt.providers.hear import ReplyError, hear
@@ -149,6 +151,27 @@ def test_luca_gives_a_refresh_token_that_does_not_change() -> None:
 def test_luca_requires_scope_and_redirect_uri() -> None:
     assert {"scope", "redirect_uri"} <= set(LUCA.authorize_requires)
     assert not {"scope", "redirect_uri"} & set(STANDARD.authorize_requires)
+
+
+def test_luca_needs_no_code_challenge() -> None:
+    assert "code_challenge" not in LUCA.authorize_requires
+    assert "code_challenge" in STANDARD.authorize_requires
+
+
+def test_luca_sends_the_scope_back_with_the_code() -> None:
+    for provider, members in ((LUCA, ["code", "scope", "iss"]), (STANDARD, ["code", "iss"])):
+        issuer = an_issuer(provider)
+        back = send_back_code(issuer, "https://app.example/cb", code="c", scopes=("accounting",), state=None)
+        assert [name for name, _ in parse_qsl(urlsplit(back.location).query)] == members
+
+
+def test_luca_comes_back_to_any_loopback_port_of_a_confidential_client_in_tests() -> None:
+    facts = a_client()
+    client = replace(facts.client, redirect_uris=("http://127.0.0.1/callback",))
+
+    for name, test, expected in (("luca", True, True), ("luca", False, False), ("standard", True, False)):
+        issuer = replace(an_issuer(name), test=test)
+        assert is_registered(issuer, client, "http://127.0.0.1:8765/callback") is expected
 
 
 def test_luca_replies_with_four_members_to_the_byte() -> None:

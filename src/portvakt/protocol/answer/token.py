@@ -56,8 +56,7 @@ class Authenticated:
 
 def served_grants(provider: Provider) -> tuple[str, ...]:
     """Return the grant types that an issuer of this provider answers."""
-    unserved = REFRESH_TOKEN if provider.refresh is Refresh.NONE else None
-    return tuple(grant for grant in provider.grants if grant in GRANTS and grant != unserved)
+    return tuple(grant for grant in provider.grants if _serves(provider, grant))
 
 
 def refuse_grant_type(provider: Provider, request: TokenRequest) -> Refused | None:
@@ -65,15 +64,20 @@ def refuse_grant_type(provider: Provider, request: TokenRequest) -> Refused | No
 
     Also a request that lacks the parameter which its grant type is about.
     """
-    grants = served_grants(provider)
-    if request.grant_type not in grants:
-        served = ", ".join(grants)
+    if not _serves(provider, request.grant_type):
+        served = ", ".join(served_grants(provider))
         text = f"This server answers grant_type {served}." if served else "This server answers no grant_type yet."
         return Refused(UNSUPPORTED_GRANT_TYPE, text)
     needed = _NEEDED.get(request.grant_type)
     if needed is not None and needed not in request.parameters:
         return Refused(INVALID_REQUEST, f"{needed} is missing.")
     return None
+
+
+def _serves(provider: Provider, grant: str) -> bool:
+    if grant not in provider.grants or grant not in GRANTS:
+        return False
+    return grant != REFRESH_TOKEN or provider.refresh is not Refresh.NONE
 
 
 def authenticate(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from portvakt.jose.strict_json import read_object
 from portvakt.model.nouns import ClientAuthentication
 from portvakt.model.provider import Body
+from portvakt.protocol.ask.authorize import AuthorizationEndpoint
 from portvakt.wire.issuer_url import check_issuer_url, well_known
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class MetadataRefused(Exception):
 class TokenEndpoint:
     """A token endpoint as its caller sees it.
 
-    `provider` is how it talks. `authentication` is BASIC or POST (RFC 6749 §2.3.1). `named`: whether the caller
+    `provider` is how it talks. `authentication` is how a secret is sent, BASIC or POST (RFC 6749 §2.3.1). `named`: whether the caller
     wrote its host down; else the issuer's metadata named it.
     """
 
@@ -65,39 +66,76 @@ def metadata_urls(issuer: str) -> tuple[str, ...]:
     return (well_known(issuer, "oauth-authorization-server"), f"{issuer}{_WELL_KNOWN}openid-configuration")
 
 
-def read_metadata(issuer: str, body: bytes, provider: Provider) -> TokenEndpoint:
+def read_metadata(issuer: str, body: bytes, provider: Provider, *, public: bool = False) -> TokenEndpoint:
     """Return the token endpoint that metadata names (RFC 8414 §2). `provider`: how it is expected to talk.
+
+    `public`: the client has no secret to send.
 
     Raises:
         MetadataRefused: it is no JSON object, another issuer's (§3.3: "MUST be identical"), or it names no token
             endpoint to which a secret may be sent: https, or http on loopback where the issuer is there too.
     """
+    metadata = _members(issuer, body)
+    endpoint = _named(issuer, metadata, "token_endpoint")
+    return TokenEndpoint(
+        endpoint,
+        provider,
+        authentication=ClientAuthentication.BASIC if public else _authentication(metadata),
+        named=_origin(endpoint) == _origin(issuer),
+    )
+
+
+def read_authorization(issuer: str, body: bytes) -> AuthorizationEndpoint:
+    """Return where metadata sends a browser (RFC 8414 §2), and whether its answers name the issuer (RFC 9207 §3).
+
+    Raises:
+        MetadataRefused: as `read_metadata`; it names no authorization endpoint, or one without PKCE S256 although
+            it says what it has (RFC 9700 §2.1.1: a client makes sure).
+    """
+    metadata = _members(issuer, body)
+    methods = metadata.get("code_challenge_methods_supported", ["S256"])
+    if not isinstance(methods, list) or "S256" not in methods:
+        raise MetadataRefused("its authorization endpoint knows no PKCE with S256")
+    sends_iss = metadata.get("authorization_response_iss_parameter_supported") is True
+    return AuthorizationEndpoint(issuer, _named(issuer, metadata, "authorization_endpoint"), sends_iss)
+
+
+def read_revocation(issuer: str, body: bytes) -> str | None:
+    """Return where a token is given back (RFC 7009), if metadata names a place at the issuer's own origin.
+
+    Raises:
+        MetadataRefused: as `read_metadata`.
+    """
+    metadata = _members(issuer, body)
+    if "revocation_endpoint" not in metadata:
+        return None
+    url = _named(issuer, metadata, "revocation_endpoint")
+    return url if _origin(url) == _origin(issuer) else None
+
+
+def _members(issuer: str, body: bytes) -> dict[str, object]:
     try:
         metadata = read_object(body)
     except ValueError:
         raise MetadataRefused("it is not one JSON object") from None
     if metadata.get("issuer") != issuer:
         raise MetadataRefused("its issuer is not the one that was asked")
-    endpoint = metadata.get("token_endpoint")
+    return metadata
+
+
+def _named(issuer: str, metadata: dict[str, object], name: str) -> str:
+    """Return the URL of an endpoint, checked."""
+    endpoint = metadata.get(name)
     if not isinstance(endpoint, str):
-        raise MetadataRefused("it names no token_endpoint")
-    return TokenEndpoint(
-        _checked(issuer, endpoint),
-        provider,
-        authentication=_authentication(metadata),
-        named=_origin(endpoint) == _origin(issuer),
-    )
-
-
-def _checked(issuer: str, endpoint: str) -> str:
+        raise MetadataRefused(f"it names no {name}")
     if len(endpoint) > _LONGEST_URL or not _PLAIN.fullmatch(endpoint):
-        raise MetadataRefused("its token_endpoint is no plain URL")
+        raise MetadataRefused(f"its {name} is no plain URL")
     scheme, authority = _origin(endpoint)
     # The grammar of an issuer's URL is that of a plain origin; a path and a query follow it here.
     if check_issuer_url(f"{scheme}://{authority}") is not None:
-        raise MetadataRefused("its token_endpoint is no https URL")
+        raise MetadataRefused(f"its {name} is no https URL")
     if scheme == "http" and not issuer.startswith("http://"):
-        raise MetadataRefused("its token_endpoint is plain http")
+        raise MetadataRefused(f"its {name} is plain http")
     return endpoint
 
 

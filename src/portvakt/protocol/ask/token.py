@@ -1,4 +1,4 @@
-"""Asking for a token with the client's own credentials (RFC 6749 §4.4): the request, and what its reply means."""
+"""Asking for a token: the request for each grant, and what its reply means."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from portvakt.providers.hear import ReplyError, hear
 
 if TYPE_CHECKING:
     from portvakt.model.values import Secret
+    from portvakt.protocol.ask.authorize import CheckedCallback
     from portvakt.protocol.ask.endpoint import TokenEndpoint
 
 _OK = 200
@@ -25,33 +26,72 @@ _JSON = re.compile(r"application/(?:[a-z0-9.-]+\+)?json", re.ASCII)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """Who asks, and for what. `scope` "": the client's default. `resource`: RFC 8707 §2."""
+    """Who asks, and for what. `scope` "": the client's default. `resource`: RFC 8707 §2.
+
+    `client_secret` None: a public client, which has none (RFC 6749 §2.1).
+    """
 
     client_id: str
-    client_secret: Secret = field(repr=False)
+    client_secret: Secret | None = field(repr=False)
     scope: str = ""
     resource: str | None = None
 
 
 def token_request(endpoint: TokenEndpoint, wish: Wish) -> Request:
-    """Return the request for a token, as the endpoint's provider asks for it."""
+    """Return the request for a token with the client's own credentials (RFC 6749 §4.4), as its provider asks for it."""
     parameters = {"grant_type": "client_credentials"}
-    headers = {"Accept": "application/json", "Content-Type": endpoint.body.value}
-    if endpoint.authentication is ClientAuthentication.BASIC:
-        headers["Authorization"] = _basic(wish)
-    else:
-        parameters |= {"client_id": wish.client_id, "client_secret": wish.client_secret.reveal()}
     if wish.scope:
         parameters["scope"] = wish.scope
-    if wish.resource is not None:
-        parameters["resource"] = wish.resource
-    body = json.dumps(parameters) if endpoint.body is Body.JSON else urlencode(parameters)
+    return _request(endpoint, wish, parameters, resource=wish.resource)
+
+
+def code_exchange(endpoint: TokenEndpoint, wish: Wish, checked: CheckedCallback) -> Request:
+    """Return the request that exchanges a code (RFC 6749 §4.1.3). It is sent once: a second use would end it all."""
+    expected = checked.expected
+    parameters = {
+        "grant_type": "authorization_code",
+        "code": checked.code.reveal(),
+        "redirect_uri": expected.redirect_uri,
+        "code_verifier": expected.verifier.reveal(),  # RFC 7636 §4.5
+    }
+    return _request(endpoint, wish, parameters, resource=expected.resource)
+
+
+def refresh_request(endpoint: TokenEndpoint, wish: Wish, refresh_token: Secret, *, resource: str | None) -> Request:
+    """Return the request for a new access token (RFC 6749 §6), with the scope that the user gave.
+
+    For the same token it is the same request, byte for byte: a repeat may count on the same answer.
+    """
+    parameters = {"grant_type": "refresh_token", "refresh_token": refresh_token.reveal()}
+    return _request(endpoint, wish, parameters, resource=resource)
+
+
+def revocation_request(endpoint: TokenEndpoint, url: str, wish: Wish, token: Secret) -> Request:
+    """Return the request that gives a token back at `url` (RFC 7009 §2.1), as at the token endpoint."""
+    there = replace(endpoint, url=url, body=Body.FORM)
+    return _request(there, wish, {"token": token.reveal()}, resource=None)
+
+
+def _request(endpoint: TokenEndpoint, wish: Wish, parameters: dict[str, str], *, resource: str | None) -> Request:
+    headers = {"Accept": "application/json", "Content-Type": endpoint.body.value}
+    who: dict[str, str] = {}
+    if wish.client_secret is None:
+        who = {"client_id": wish.client_id}  # RFC 6749 §4.1.3, §6: a public client names itself
+    elif endpoint.authentication is ClientAuthentication.BASIC:
+        headers["Authorization"] = _basic(wish.client_id, wish.client_secret)
+    else:
+        who = {"client_id": wish.client_id, "client_secret": wish.client_secret.reveal()}
+    grant_type = {name: parameters[name] for name in ("grant_type",) if name in parameters}
+    said = grant_type | who | parameters
+    if resource is not None:
+        said["resource"] = resource
+    body = json.dumps(said) if endpoint.body is Body.JSON else urlencode(said)
     return Request(method="POST", url=endpoint.url, headers=tuple(headers.items()), body=body.encode())
 
 
-def _basic(wish: Wish) -> str:
+def _basic(client_id: str, client_secret: Secret) -> str:
     # RFC 6749 §2.3.1: each half is form-encoded before the two are joined
-    pair = f"{quote_plus(wish.client_id)}:{quote_plus(wish.client_secret.reveal())}"
+    pair = f"{quote_plus(client_id)}:{quote_plus(client_secret.reveal())}"
     return "Basic " + base64.b64encode(pair.encode()).decode()
 
 
