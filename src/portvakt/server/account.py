@@ -6,7 +6,6 @@ import os
 from dataclasses import replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs
 
 from portvakt.model.behalf import Session
 from portvakt.model.change import AddSession, EndSession
@@ -16,7 +15,7 @@ from portvakt.pages.views import Company, Connected, Connection, Fault, Home, Lo
 from portvakt.protocol.answer.ending import end_grant
 from portvakt.protocol.credentials import SECRET_OCTETS, Kind, keep_opaque, mint, mint_id
 from portvakt.server.browser import SESSION, clear_cookie, set_cookie
-from portvakt.server.desk import NotOurForm
+from portvakt.server.desk import NotOurForm, query_value
 from portvakt.server.passwords import LONGEST, Busy
 from portvakt.wire.address import bucket_address
 
@@ -33,7 +32,6 @@ WRONG_PASSWORDS = Quota(10, Seconds(300))
 
 WRONG_PASSWORDS_OF_ADDRESS = Quota(100, Seconds(300))
 _ID_OCTETS = 32
-_LONGEST_QUERY = 32 * 1024
 
 
 class Account:
@@ -49,8 +47,8 @@ class Account:
         if call.scope["method"] == "POST":
             await self._take_log_in(call, receive, send)
             return
-        wanted = parse_qs(call.scope["query_string"][:_LONGEST_QUERY].decode("latin-1"), max_num_fields=10)
-        await self.show_log_in(call, send, return_to=self._desk.return_to(wanted.get("return_to", [""])[0]))
+        wanted = query_value(call.scope["query_string"], "return_to") or ""
+        await self.show_log_in(call, send, return_to=self._desk.return_to(wanted))
 
     async def show_log_in(
         self,

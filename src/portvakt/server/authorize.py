@@ -35,7 +35,7 @@ from portvakt.protocol.answer.consent import (
 )
 from portvakt.server.act import act
 from portvakt.server.call import read_body
-from portvakt.server.desk import NotOurForm
+from portvakt.server.desk import URL_CHARACTERS, NotOurForm
 from portvakt.wire.authorize_request import AUTHORIZE_LIMIT, read_authorize_request
 from portvakt.wire.errors import WireError
 
@@ -57,7 +57,6 @@ _FAULTS: dict[str, Fault] = {
     Why.EXPIRED: Fault.EXPIRED,
     Why.CLIENT: Fault.CLIENT,
 }
-_URL_CHARACTERS = "!$%&'()*+,/:;=?@[]~"
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +270,7 @@ class Authorize:
 
 def _spelled(query: bytes) -> str:
     """Return a query as it may stand in a header and a form: what is not plain is percent-encoded, once."""
-    return quote_from_bytes(query, safe=_URL_CHARACTERS)
+    return quote_from_bytes(query, safe=URL_CHARACTERS)
 
 
 def _home_of(redirect_uri: str) -> str | None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import quote_from_bytes, urlsplit
 
 from portvakt.model.message import Reply
 from portvakt.model.values import Secret
+from portvakt.pages.locale import LOCALES
 from portvakt.pages.render import choose_locale, render
 from portvakt.pages.views import Brand, Fault, Problem
 from portvakt.protocol.credentials import SECRET_OCTETS, Kind, mint, opaque_digest
@@ -16,7 +17,7 @@ from portvakt.protocol.live import session_lives
 from portvakt.server.browser import SESSION, VISIT, bind, is_bound, is_from_here, read_cookie, set_cookie
 from portvakt.server.call import read_body
 from portvakt.wire.errors import WireError
-from portvakt.wire.form import parse_form
+from portvakt.wire.form import decode_component, parse_form
 
 if TYPE_CHECKING:
     from portvakt.model.behalf import SessionFacts
@@ -31,8 +32,36 @@ if TYPE_CHECKING:
     from portvakt.store import Store
 
 FORM_LIMIT = 16 * 1024
+URL_CHARACTERS = "!$%&'()*+,/:;=?@[]~"
+"""What stays as it is when a query is spelled for a header or a page (RFC 3986 §2.2)."""
+
+_LONGEST_QUERY = 32 * 1024
 _FORM = b"application/x-www-form-urlencoded"
 _LONGEST_RETURN = 8 * 1024
+
+
+def query_value(query: bytes, name: str) -> str | None:
+    """Return the first value of that name in a query; None if there is none that can be read. Never raises."""
+    wanted = name.encode() + b"="
+    for part in query[:_LONGEST_QUERY].split(b"&"):
+        if part.startswith(wanted):
+            try:
+                return decode_component(part[len(wanted) :].decode("ascii"))
+            except ValueError:
+                return None
+    return None
+
+
+def _in_the_other_language(call: Call, locale: Locale) -> str | None:
+    """Return where the same page stands in the other language; None for what was posted."""
+    scope = call.scope
+    if scope["method"] != "GET":
+        return None
+    (other,) = (one for one in LOCALES if one != locale)
+    kept = [part for part in scope["query_string"].split(b"&") if part and not part.startswith(b"locale=")]
+    query = quote_from_bytes(b"&".join([*kept, f"locale={other}".encode()]), safe=URL_CHARACTERS)
+    url = f"{scope['raw_path'].decode('ascii', 'replace')}?{query}"
+    return url if len(url) <= _LONGEST_QUERY else None
 
 
 class NotOurForm(Exception):
@@ -75,13 +104,12 @@ class Desk:
         """Return the language: `locale` in the query (or `asked`), else the user's, else the browser's."""
         accept = next((value for name, value in call.scope["headers"] if name == b"accept-language"), b"")
         if asked is None:
-            query = parse_qsl(call.scope["query_string"][:FORM_LIMIT].decode("latin-1"), max_num_fields=100)
-            asked = dict(query).get("locale")
+            asked = query_value(call.scope["query_string"], "locale")
         return choose_locale(asked, users, accept.decode("latin-1"))
 
     async def show(self, call: Call, send: Send, view: View, locale: Locale, *headers: tuple[str, str]) -> None:
-        """Answer with a page."""
-        reply = render(view, locale)
+        """Answer with a page, which links to itself in the other language where it can be asked for again."""
+        reply = render(view, locale, other_language=_in_the_other_language(call, locale))
         await call.reply(replace(reply, headers=(*reply.headers, *headers)), send)
 
     async def problem(self, call: Call, send: Send, fault: Fault, detail: str = "") -> None:
