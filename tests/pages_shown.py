@@ -176,6 +176,9 @@ SAMPLES: dict[str, View] = {
     "consent_missing": consent(missing=True),
     "consent_one": consent(companies=(FJORD,)),
     "consent_forced": consent(forced=COMPANIES[2], client_name=LONG, scopes=("read", "write", "reports:export")),
+    "consent_unbroken": consent(
+        client_name="W" * 120, forced=Company(number=FJORD.number, name="X" * 200), scopes=("y" * 200,)
+    ),
     "consent_no_company": consent(companies=(), scopes=(), redirect_uri="http://127.0.0.1:51234/callback"),
     "no_access": NoAccess(
         brand=BRAND,

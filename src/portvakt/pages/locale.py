@@ -1,4 +1,4 @@
-"""Which language a page is in, and how that language writes dates and lists."""
+"""Which language a page is in, and how that language writes dates."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from portvakt.model.values import Instant
 
 Locale = Literal["nb", "en"]
@@ -72,9 +70,3 @@ def date_and_time(moment: Instant, locale: Locale) -> str:
 def iso(moment: Instant) -> str:
     """Return a moment for machines (HTML, `time datetime`)."""
     return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def listed(parts: Sequence[str], locale: Locale) -> str:
-    """Return parts as a list in a sentence: a, b og c; a, b and c."""
-    *first, last = parts
-    return f"{', '.join(first)} {'og' if locale == 'nb' else 'and'} {last}" if first else last

@@ -162,8 +162,8 @@ def _ways_back(redirect_uri: str) -> str:
     """
     parts = urlsplit(redirect_uri)
     if parts.scheme == "http":
-        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-        return f"http://{host}:*"
+        host = parts.hostname or ""
+        return "http:" if ":" in host else f"http://{host}:*"  # CSP level 3 §2.3.1 has no words for an IPv6 address
     return f"{parts.scheme}:"
 
 

@@ -25,7 +25,8 @@ _ROOT = re.compile(r"(?:/[A-Za-z0-9._~-]+)*", re.ASCII)
 class Brand:
     """Whose pages these are.
 
-    `root`: the path of the issuer's URL, "" or like "/luca-test"; the stylesheet and the pages' own links are under it.
+    `root`: the path of the issuer's URL, "" or like "/luca-test"; the stylesheet and the pages' own links are under it
+    (/static, /account, /connected, /api-keys, /logout).
     `colour`: the accent, as #rrggbb; where it would be hard to read, a lighter or darker shade of it is used.
     `logo`: a small raster picture as a data URL (at most 64 KiB), None for a mark with the first letter of the name.
     `test`: a band on each page says that this is a test environment.
@@ -70,7 +71,9 @@ class LogInProblem(Enum):
 class LogIn:
     """The log-in page. Posts `email`, `password`, `csrf`, `return_to` to `action`.
 
-    `client_name` and `redirect_uri`: the application that the user came from, and where it will want them back.
+    `client_name` and `redirect_uri`: the application that the user came from, and where it will want them back. They
+    are given whenever `return_to` is its request, also after a wrong password: a browser follows a form's redirects
+    only as far as the page allows.
     """
 
     brand: Brand

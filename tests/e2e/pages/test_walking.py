@@ -8,10 +8,12 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from pages_browser import serving
+from pages_browser import PHONE, serving
 from pages_shown import SAMPLES, consent, log_in
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from playwright.sync_api import Browser, Page
 
     from pages_browser import PageServer
@@ -40,23 +42,28 @@ def posted(pages: PageServer) -> dict[str, str]:
     return {name: value for name, (value,) in parse_qs(body, keep_blank_values=True).items()}
 
 
+@pytest.fixture(scope="module")
+def phone(chromium: Browser) -> Iterator[Page]:
+    """A phone's tab, in which tests may run scripts of their own."""
+    context = chromium.new_context(viewport={"width": PHONE[0], "height": PHONE[1]})
+    yield context.new_page()
+    context.close()
+
+
 @pytest.mark.parametrize("name", SAMPLES)
-def test_tab_reaches_everything_and_shows_where_it_is(chromium: Browser, pages: PageServer, name: str) -> None:
-    context = chromium.new_context(viewport={"width": 390, "height": 844})
-    page = context.new_page()
-    page.goto(pages.at(name, "nb"))
-    page.evaluate(f"window.STOPS = {STOPS}; document.body.tabIndex = -1; document.body.focus()")
+def test_tab_reaches_everything_and_shows_where_it_is(phone: Page, pages: PageServer, name: str) -> None:
+    phone.goto(pages.at(name, "nb"))
+    phone.evaluate(f"window.STOPS = {STOPS}; document.body.tabIndex = -1; document.body.focus()")
 
     seen: dict[int, tuple[str, float, float]] = {}
     for _ in range(60):
-        page.keyboard.press("Tab")
-        found = page.evaluate(FOCUS)
+        phone.keyboard.press("Tab")
+        found = phone.evaluate(FOCUS)
         if found is None:
             break
         seen.setdefault(found[0], tuple(found[1:]))  # a date is one field with several stops
     # Of a group of radios Tab reaches one, the arrows the others.
-    wanted = page.evaluate("STOPS.flatMap((one, at) => one.type === 'radio' && !one.checked ? [] : [at])")
-    context.close()
+    wanted = phone.evaluate("STOPS.flatMap((one, at) => one.type === 'radio' && !one.checked ? [] : [at])")
 
     assert [number for number in wanted if number not in seen] == []
     assert {where: ring for where, ring in seen.items() if ring[0] != "solid" or ring[1] < 2} == {}

@@ -48,3 +48,17 @@ def test_a_name_with_nothing_to_see_still_has_a_mark() -> None:
 def test_W4_a_brand_is_a_plain_colour_a_raster_and_a_path(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"colour|logo|root"):
         Brand(**{"name": "Acme", "root": "", **wrong})
+
+
+@pytest.mark.parametrize(
+    ("name", "links"),
+    [
+        ("home", ["/logout", "/account", "/connected", "/api-keys", "/connected", "/api-keys"]),
+        ("home_no_keys", ["/logout", "/account", "/connected", "/connected"]),
+        ("log_out", ["/account"]),
+    ],
+)
+def test_pages_link_to_each_other_under_the_issuers_root(name: str, links: list[str]) -> None:
+    root = SAMPLES[name].brand.root
+
+    assert [a["href"] for tag, a in page(SAMPLES[name]).tags if tag == "a"] == [root + link for link in links]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portvakt.model.values import Instant
-from portvakt.pages.locale import LOCALES, choose_locale, date, date_and_time, iso, listed
+from portvakt.pages.locale import LOCALES, choose_locale, date, date_and_time, iso
 
 AT = Instant(1_772_355_840)  # 2026-03-01T09:04:00Z
 
@@ -84,12 +84,3 @@ def test_each_language_writes_dates_its_own_way() -> None:
     assert date_and_time(AT, "nb") == "1.\u00a0mars 2026 kl.\u00a009.04\u00a0UTC"
     assert date_and_time(AT, "en") == "1\u00a0March 2026 at 09:04\u00a0UTC"
     assert iso(AT) == "2026-03-01T09:04:00Z"
-
-
-@pytest.mark.parametrize(
-    ("parts", "nb", "en"),
-    [(["a"], "a", "a"), (["a", "b"], "a og b", "a and b"), (["a", "b", "c"], "a, b og c", "a, b and c")],
-)
-def test_each_language_writes_lists_its_own_way(parts: list[str], nb: str, en: str) -> None:
-    assert listed(parts, "nb") == nb
-    assert listed(parts, "en") == en

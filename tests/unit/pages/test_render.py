@@ -283,7 +283,7 @@ class TestWhereAFormMayEnd:
         [
             ("https://app.example/callback", "'self' https:"),
             ("http://127.0.0.1:51234/callback", "'self' http://127.0.0.1:*"),
-            ("http://[::1]/callback", "'self' http://[::1]:*"),
+            ("http://[::1]/callback", "'self' http:"),
             ("http://localhost/callback", "'self' http://localhost:*"),
             ("com.example.app:/callback", "'self' com.example.app:"),
         ],
