@@ -274,24 +274,20 @@ def elsewhere() -> list[Change]:
 
 
 @pytest.mark.parametrize(
-    "ends",
-    [
-        [],
-        [RevokeGrant(ACME, GRANT, Instant(90))],
-        [RevokeFamily(ACME, FAMILY, Instant(90))],
-    ],
-    ids=["idle", "grant", "family"],
+    "end", [RevokeGrant(ACME, GRANT, Instant(90)), RevokeFamily(ACME, FAMILY, Instant(90))], ids=["grant", "family"]
 )
-async def test_what_ends_at_one_issuer_lives_on_at_another_under_the_same_ids(store: Store, ends: list[Change]) -> None:
-    await made(store, [*a_grant_with_a_refresh_token(), *elsewhere(), *ends])
-    # In one batch with what goes, so that both issuers are named in it.
-    other = [AddFamily(a_family(issuer=OTHER, id=FamilyId("over"), revoked_at=Instant(90)))]
-    await made(store, other)
+async def test_what_ends_at_one_issuer_lives_on_at_another_under_the_same_ids(store: Store, end: Change) -> None:
+    family, token = a_family(ends_at=None), a_refresh_token(expires_at=LATER)
+    await made(store, [*a_grant_with_a_code(), AddFamily(family), AddRefreshToken(token), *elsewhere(), end])
+    # Something ends there too, so that both issuers are named in one batch.
+    over = a_grant(issuer=OTHER, id=GrantId("over"), organisation=None, revoked_at=Instant(90))
+    lost = a_family(issuer=OTHER, id=FamilyId("over"), grant_id=over.id, revoked_at=Instant(90))
+    await made(store, [AddGrant(over), AddFamily(lost)])
 
     await cleaned(store, 80_000 + DAY)
 
-    assert await store.refresh_facts(ACME, bytes([1]) * 32) is None
-    lives = await store.refresh_facts(OTHER, bytes([1]) * 32)
+    assert await store.refresh_facts(ACME, token.digest) is None
+    lives = await store.refresh_facts(OTHER, token.digest)
     assert lives is not None
     assert lives.family == a_family(issuer=OTHER, ends_at=None)
     assert await store.code_facts(OTHER, a_code().digest) is not None

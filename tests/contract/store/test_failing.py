@@ -39,6 +39,8 @@ OPERATIONS: dict[str, Callable[[Store], Awaitable[Any]]] = {
     "user": lambda store: store.user(ACME, OWNER),
     "user_by_email": lambda store: store.user_by_email(ACME, "owner@example.no"),
     "signing_keys": lambda store: store.signing_keys(ACME),
+    "refresh_facts": lambda store: store.refresh_facts(ACME, b"d" * 32),
+    "clean": lambda store: store.clean(None, Instant(1)),
     "apply": lambda store: store.apply([ChangeClient(ACME, CLIENT, 1)]),
     "record_use": lambda store: store.record_use({(ACME, CLIENT, SECRET): Instant(1)}),
     "check": lambda store: store.check(),

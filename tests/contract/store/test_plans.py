@@ -22,6 +22,7 @@ READS: dict[str, tuple[Select[Any], dict[str, Any]]] = {
     "clients": (statements.PAGE_OF_CLIENTS, {"issuer": "acme", "after": "c", "limit": 10}),
     "user": (statements.ONE_USER, {"issuer": "acme", "id": "u"}),
     "user_by_email": (statements.USER_WITH_EMAIL, {"issuer": "acme", "email_key": "e"}),
+    "public_redirect_uris": (statements.REDIRECTS_OF_PUBLIC_CLIENTS, {"issuer": "acme"}),
     "signing_keys": (statements.KEYS_OF_ISSUER, {"issuer": "acme"}),
 }
 
