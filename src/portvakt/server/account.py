@@ -12,12 +12,15 @@ from portvakt.model.change import AddSession, EndSession
 from portvakt.model.provider import Quota
 from portvakt.model.values import Instant, Seconds, Secret, SessionId
 from portvakt.pages.views import Company, Connected, Connection, Fault, Home, LoggedOut, LogIn, LogInProblem, LogOut
+from portvakt.protocol.answer.authorize import Target, find_target
 from portvakt.protocol.answer.ending import end_grant
 from portvakt.protocol.credentials import SECRET_OCTETS, Kind, keep_opaque, mint, mint_id
 from portvakt.server.browser import SESSION, clear_cookie, set_cookie
 from portvakt.server.desk import NotOurForm, query_value
 from portvakt.server.passwords import LONGEST, Busy
 from portvakt.wire.address import bucket_address
+from portvakt.wire.authorize_request import read_authorize_request
+from portvakt.wire.errors import WireError
 
 if TYPE_CHECKING:
     from portvakt.model.behalf import Grant, SessionFacts
@@ -58,13 +61,11 @@ class Account:
         return_to: str,
         email: str = "",
         problem: LogInProblem | None = None,
-        client_name: str | None = None,
-        redirect_uri: str | None = None,
-        locale: str | None = None,
     ) -> None:
-        """Answer with the log-in page. Nothing is kept for it on the server (U10)."""
+        """Answer with the log-in page. Nothing is kept for it on the server (U10): `return_to` says all."""
         desk = self._desk
         visit, headers = desk.visit(call)
+        target = await self._target(return_to)
         view = LogIn(
             brand=desk.brand,
             action=f"{desk.root}/login",
@@ -72,10 +73,24 @@ class Account:
             return_to=return_to,
             email=email,
             problem=problem,
-            client_name=client_name,
-            redirect_uri=redirect_uri,
+            client_name=target.facts.client.name if target else None,
+            redirect_uri=target.redirect_uri if target else None,
         )
+        locale = query_value(return_to.partition("?")[2].encode(), "locale")
         await desk.show(call, send, view, desk.locale(call, asked=locale), *headers)
+
+    async def _target(self, return_to: str) -> Target | None:
+        """Return the application that sent the user here, and where the user will go back to; None if none did."""
+        desk = self._desk
+        path, _, query = return_to.partition("?")
+        if path != f"{desk.root}{desk.issuer.provider.authorize_path}":
+            return None
+        try:
+            request = read_authorize_request(query.encode())
+        except WireError:
+            return None
+        target = find_target(desk.issuer, request, await desk.client(request.client_id))
+        return target if isinstance(target, Target) else None
 
     async def _take_log_in(self, call: Call, receive: Receive, send: Send) -> None:
         desk = self._desk

@@ -92,9 +92,7 @@ class Authorize:
             call.refused = Refused(error.code, error.description, error.status)
             await desk.problem(call, send, Fault.REQUEST, error.description)
             return
-        name = desk.issuer.name
-        facts = desk.copy.client(name, request.client_id) or await desk.copy.load_client(name, request.client_id)
-        target = find_target(desk.issuer, request, facts)
+        target = find_target(desk.issuer, request, await desk.client(request.client_id))
         if isinstance(target, NoTarget):
             call.refused = Refused(target.unknown.value, target.detail, 400, reason=target.reason)
             fault = Fault.CLIENT if target.unknown is Unknown.CLIENT else Fault.REDIRECT_URI
@@ -104,14 +102,7 @@ class Authorize:
         url = f"{path}?{_spelled(scope['query_string'])}"
         person = await desk.session(call)
         if person is None:
-            await self._account.show_log_in(
-                call,
-                send,
-                return_to=url,
-                client_name=target.facts.client.name,
-                redirect_uri=target.redirect_uri,
-                locale=request.parameters.get("locale"),
-            )
+            await self._account.show_log_in(call, send, return_to=url)
             return
         await self._consider(call, send, _Visit(request, target, person, url))
 

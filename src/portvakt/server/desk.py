@@ -21,7 +21,8 @@ from portvakt.wire.form import decode_component, parse_form
 
 if TYPE_CHECKING:
     from portvakt.model.behalf import SessionFacts
-    from portvakt.model.nouns import Issuer
+    from portvakt.model.nouns import ClientFacts, Issuer
+    from portvakt.model.values import ClientId
     from portvakt.pages.locale import Locale
     from portvakt.pages.views import View
     from portvakt.server.call import Call, Receive, Send
@@ -92,6 +93,11 @@ class Desk:
     def root(self) -> str:
         """The path of the issuer's URL; "" if it has none."""
         return urlsplit(self.issuer.url).path
+
+    async def client(self, client_id: ClientId) -> ClientFacts | None:
+        """Return a client of the issuer, disabled or not."""
+        name = self.issuer.name
+        return self.copy.client(name, client_id) or await self.copy.load_client(name, client_id)
 
     async def session(self, call: Call) -> SessionFacts | None:
         """Return who is logged in in the browser that asks; None if nobody is."""
