@@ -18,8 +18,10 @@ WINDOWS = {1: "second", 60: "minute", 3600: "hour", 86400: "day"}
 
 _JSON = ("content-type", "application/json")
 # RFC 6749 §5.1: "MUST include the HTTP Cache-Control response header field with a value of no-store"
-_NEVER_STORED = (("cache-control", "no-store"), ("pragma", "no-cache"), ("vary", "Cookie, Authorization"))
-_GRANTED_HEADERS = (_JSON, *_NEVER_STORED)
+NEVER_STORED = (("cache-control", "no-store"), ("pragma", "no-cache"), ("vary", "Cookie, Authorization"))
+"""Headers of every answer that holds credentials, or depends on them."""
+
+_GRANTED_HEADERS = (_JSON, *NEVER_STORED)
 
 
 def speak(provider: Provider, said: Granted[Tokens] | Refused, *, realm: str = "") -> Reply:
@@ -62,7 +64,7 @@ def _refused_body(provider: Provider, refused: Refused) -> bytes:
 
 
 def _refused_headers(refused: Refused, realm: str) -> tuple[tuple[str, str], ...]:
-    headers: tuple[tuple[str, str], ...] = (_JSON, *_NEVER_STORED)
+    headers: tuple[tuple[str, str], ...] = (_JSON, *NEVER_STORED)
     if refused.status == 401:  # noqa: PLR2004 - RFC 9110 §15.5.2: every 401 challenges
         headers = (*headers, ("www-authenticate", f'Basic realm="{realm}", charset="UTF-8"'))
     if refused.exceeded is not None:

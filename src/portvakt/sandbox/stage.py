@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from portvakt.guard import Guard
-from portvakt.jose.keys import read_public_jwk
 from portvakt.model.change import AddUser
 from portvakt.model.values import UserId
-from portvakt.protocol.govern.keys import published_keys
 from portvakt.sandbox.books import invoices_of
 from portvakt.sandbox.breeze_api import READ_CREDENTIALS, BreezeUser, Tenant, breeze_api
 from portvakt.sandbox.echo_api import echo_api
@@ -19,12 +17,12 @@ from portvakt.sandbox.graphql import Introspection
 from portvakt.sandbox.luca_api import SCOPE, Company, luca_api
 from portvakt.sandbox.people import settle
 from portvakt.sandbox.quota_gate import quota_gate
+from portvakt.server.own_keys import OwnKeys
 from portvakt.server.quota import Windows
 
 if TYPE_CHECKING:
-    from portvakt.jose.keys import PublicKey
     from portvakt.model.change import Change
-    from portvakt.model.nouns import ClientFacts, Issuer, SigningKey
+    from portvakt.model.nouns import ClientFacts, Issuer
     from portvakt.model.values import ClientId
     from portvakt.protocol.admit.verified import Verified
     from portvakt.sandbox.asgi import App, Receive, Scope, Send
@@ -115,7 +113,7 @@ def apis(application: Application, store: Store, issuer: Issuer, seed: Seed, log
         provider=provider,
         leeway=0,  # one clock: turned by a token's lifetime, it ends the token
         clock=application.clock,
-        keys=_OwnKeys(application, issuer),
+        keys=OwnKeys(issuer, application.copy, application.clock),
     )
     if provider.name == "breeze":
         api = _breeze(application, issuer, guard, log)
@@ -201,22 +199,3 @@ def _shown(facts: ClientFacts) -> BreezeUser:
         default_tenant=_TENANT,
         roles=user.roles,
     )
-
-
-class _OwnKeys:
-    """The keys of an issuer in this same process, as the guard asks for them."""
-
-    def __init__(self, application: Application, issuer: Issuer) -> None:
-        self._application = application
-        self._issuer = issuer
-        self._rows: tuple[SigningKey, ...] = ()
-        self._keys: tuple[PublicKey, ...] = ()
-
-    async def keys(self) -> tuple[PublicKey, ...]:
-        """Return the keys that are published now."""
-        rows = await self._application.copy.keys(self._issuer.name)
-        published = published_keys(rows, self._application.clock())
-        if published != self._rows:
-            self._rows = published
-            self._keys = tuple(read_public_jwk(row.public_jwk) for row in published)
-        return self._keys

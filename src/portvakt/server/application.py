@@ -16,15 +16,27 @@ from portvakt.jose.sealing import derive
 from portvakt.model.message import Reply
 from portvakt.protocol.govern.keys import published_keys
 from portvakt.server.act import Contended
+from portvakt.server.authenticating import Authenticating
 from portvakt.server.call import Call, Disconnected, plain_reply
 from portvakt.server.copy import Copy
+from portvakt.server.cross_origin import CrossOrigin, Origins
 from portvakt.server.desk import Desk
 from portvakt.server.documents import DISCOVERY, KEY_SET_PATH, METADATA, key_set, metadata
 from portvakt.server.keys import ensure_key
+from portvakt.server.own_keys import OwnKeys
 from portvakt.server.passwords import Passwords
 from portvakt.server.people import Page, pages_of
 from portvakt.server.quota import Windows
 from portvakt.server.readiness import Readiness
+from portvakt.server.shown_tokens import (
+    INTROSPECT_PATH,
+    REVOKE_PATH,
+    Introspecting,
+    Revoking,
+    Tools,
+    has_public_clients,
+    shows_tokens,
+)
 from portvakt.server.token_endpoint import OUR_FAULT, TokenEndpoint
 from portvakt.server.uses import WRITE_EVERY, Uses
 from portvakt.store import StoreUnavailable
@@ -174,7 +186,8 @@ class Application:
         if isinstance(handler, Page):
             await handler.fault(call, send)
             return
-        await call.reply(handler.speak(OUR_FAULT) if isinstance(handler, TokenEndpoint) else _UNAVAILABLE, send)
+        inside = handler.inside if isinstance(handler, CrossOrigin) else handler
+        await call.reply(inside.speak(OUR_FAULT) if isinstance(inside, TokenEndpoint) else _UNAVAILABLE, send)
 
     def _find(self, scope: Scope) -> Handler:
         path = scope["raw_path"]
@@ -191,18 +204,26 @@ class Application:
         return routes.get(path, _not_found)
 
     def _route_issuer(self, issuer: Issuer) -> None:
-        endpoint = TokenEndpoint(
+        tools = self._tools(issuer)
+        endpoint: Handler = TokenEndpoint(
             issuer,
             copy=self.copy,
             windows=self.windows,
-            failures=self._failures,
+            authenticating=tools.authenticating,
             uses=self._uses,
             pepper=self._pepper,
             clock=self.clock,
             store=self._store,
         )
+        revoking: Handler = Revoking(tools)
+        if has_public_clients(issuer):
+            origins = Origins(issuer.name, self._store)
+            endpoint, revoking = CrossOrigin(endpoint, origins), CrossOrigin(revoking, origins)
         for path in issuer.provider.token_paths:
             self._route(issuer.url + path, endpoint)
+        if shows_tokens(issuer):
+            self._route(issuer.url + REVOKE_PATH, revoking)
+            self._route(issuer.url + INTROSPECT_PATH, Introspecting(tools))
         for path, page in pages_of(self._desk(issuer)).items():
             self._route(issuer.url + path, page)
         for name in (METADATA, DISCOVERY):
@@ -218,6 +239,18 @@ class Application:
             return key_set(published_keys(await self.copy.keys_to_publish(issuer.name), self.clock()))
 
         self._route(issuer.url + KEY_SET_PATH, _Document(read_keys))
+
+    def _tools(self, issuer: Issuer) -> Tools:
+        return Tools(
+            issuer=issuer,
+            store=self._store,
+            copy=self.copy,
+            keys=OwnKeys(issuer, self.copy, self.clock),
+            authenticating=Authenticating(issuer, copy=self.copy, failures=self._failures, pepper=self._pepper),
+            uses=self._uses,
+            clock=self.clock,
+            pepper=self._pepper,
+        )
 
     def _desk(self, issuer: Issuer) -> Desk:
         return Desk(

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _PROCESS = os.urandom(4).hex()
 _COUNT = itertools.count(1)
 _NOT_OURS = frozenset({404, 421})
-_NOT_MODIFIED = 304
+_WITHOUT_LENGTH = frozenset({204, 304})
 
 
 class Disconnected(Exception):
@@ -60,7 +60,7 @@ class Call:
         self.status = reply.status
         self.size = len(reply.body)
         headers = [*encoded(reply.headers)]
-        if reply.status != _NOT_MODIFIED:  # RFC 9110 §8.6: there it could only be the length of the 200
+        if reply.status not in _WITHOUT_LENGTH:  # RFC 9110 §8.6: it could only be the length of the 200, or of nothing
             headers.append((b"content-length", str(self.size).encode()))
         if self.refused is not None:
             headers.append((b"portvakt-reference", self.reference.encode()))

@@ -7,8 +7,9 @@ import json
 from typing import TYPE_CHECKING
 
 from portvakt.model.message import Reply
-from portvakt.protocol.answer.token import GRANTS
+from portvakt.protocol.answer.token import served_grants
 from portvakt.protocol.govern.keys import KEY_SET_MAX_AGE
+from portvakt.server.shown_tokens import INTROSPECT_PATH, REVOKE_PATH, has_public_clients, shows_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,28 +19,39 @@ if TYPE_CHECKING:
 KEY_SET_PATH = "/.well-known/jwks.json"
 METADATA = "oauth-authorization-server"
 DISCOVERY = "openid-configuration"
+_WITH_SECRET = ("client_secret_basic", "client_secret_post")
 
 
 def metadata(issuer: Issuer, *, discovery: bool = False) -> Reply:
     """Return the issuer's metadata document (RFC 8414 §2): what it is built to do, and nothing else.
 
-    `discovery` adds the members without which clients of OpenID Connect stop (RFC 8414 §5 allows it). What clients
-    require of every server that people can sign in at is there before they can: `grant_types_supported` says so.
+    `discovery` adds the members without which clients of OpenID Connect stop (RFC 8414 §5 allows it).
     """
     provider = issuer.provider
+    any_client = [*_WITH_SECRET, "none"] if has_public_clients(issuer) else [*_WITH_SECRET]
     document: dict[str, object] = {
         "issuer": issuer.url,
         "token_endpoint": issuer.url + provider.token_paths[0],
         "jwks_uri": issuer.url + KEY_SET_PATH,
-        "grant_types_supported": [grant for grant in provider.grants if grant in GRANTS],
-        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "grant_types_supported": list(served_grants(provider)),
+        "token_endpoint_auth_methods_supported": any_client,
     }
     if provider.scopes:
         document["scopes_supported"] = list(provider.scopes)
     if provider.authorize_path is not None:
-        document["response_types_supported"] = ["code"]  # RFC 8414 §2: required, and Authlib insists
-    if discovery and provider.authorize_path is not None:  # OpenID Connect Discovery §3: required; MSAL stops without
-        document["authorization_endpoint"] = issuer.url + provider.authorize_path
+        document |= {
+            "authorization_endpoint": issuer.url + provider.authorize_path,
+            "response_types_supported": ["code"],  # RFC 8414 §2: required, and Authlib insists
+            "code_challenge_methods_supported": ["S256"],
+            "authorization_response_iss_parameter_supported": True,  # RFC 9207 §3
+        }
+    if shows_tokens(issuer):
+        document |= {
+            "revocation_endpoint": issuer.url + REVOKE_PATH,
+            "revocation_endpoint_auth_methods_supported": any_client,
+            "introspection_endpoint": issuer.url + INTROSPECT_PATH,
+            "introspection_endpoint_auth_methods_supported": [*_WITH_SECRET],
+        }
     if discovery:
         document["subject_types_supported"] = ["public"]
         document["id_token_signing_alg_values_supported"] = [issuer.algorithm.value]

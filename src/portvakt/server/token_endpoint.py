@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from portvakt.model.decision import INVALID_REQUEST, SERVER_ERROR, Granted, Refused
-from portvakt.model.provider import Quota
-from portvakt.model.values import Seconds
 from portvakt.protocol.answer import code
 from portvakt.protocol.answer import refresh as renewal
 from portvakt.protocol.answer.access_token import JTI_OCTETS
@@ -18,25 +15,24 @@ from portvakt.protocol.answer.refresh import refresh, refresh_digest
 from portvakt.protocol.answer.token import (
     AUTHORIZATION_CODE,
     REFRESH_TOKEN,
-    Authenticated,
-    authenticate,
     issue,
     refuse_grant_type,
 )
 from portvakt.providers.speak import refuse_exceeded, speak
 from portvakt.server.act import act
-from portvakt.server.call import read_body
-from portvakt.wire.address import bucket_address
+from portvakt.server.authenticating import read_request
 from portvakt.wire.errors import WireError
-from portvakt.wire.token_request import TOKEN_BODY_LIMIT, body_too_long, read_token_body, read_token_head
+from portvakt.wire.token_request import read_token_body
 
 if TYPE_CHECKING:
     from portvakt.jose.signing import Signer
     from portvakt.model.behalf import CodeFacts, RefreshFacts
-    from portvakt.model.decision import Exceeded, Tokens
+    from portvakt.model.decision import Tokens
     from portvakt.model.message import Reply, TokenRequest
-    from portvakt.model.nouns import ClientFacts, Issuer
+    from portvakt.model.nouns import Issuer
     from portvakt.model.values import Instant
+    from portvakt.protocol.answer.token import Authenticated
+    from portvakt.server.authenticating import Authenticating
     from portvakt.server.call import Call, Receive, Send
     from portvakt.server.clock import Clock
     from portvakt.server.copy import Copy
@@ -44,27 +40,16 @@ if TYPE_CHECKING:
     from portvakt.server.uses import Uses
     from portvakt.store import Store
 
-    _Bucket = tuple[tuple[str | bytes, ...], Quota]
-
-FAILURES = Quota(60, Seconds(60))
-"""Failed authentications of one client from one address; then 429, for failures only."""
-
-FAILURES_OF_ADDRESS = Quota(1000, Seconds(60))
-"""Failed authentications of all clients from one address: who guesses ids makes no end of store reads."""
-
 OUR_FAULT = Refused(SERVER_ERROR, "The server could not answer. Try again.", 503)
 """What a request is told that met a fault of ours, so that the caller tries again."""
 
-_LONGEST_DIGITS = len(str(TOKEN_BODY_LIMIT))
 _NOT_POST = Refused(INVALID_REQUEST, "The token endpoint answers POST.", 405)
 
 
 class TokenEndpoint:
     """Answers token requests to `issuer`.
 
-    `windows` counts what authenticated clients ask for, `failures` what strangers do: who fails in a client's
-    name fills a bucket of that name and address, never the client's quota. The right secret is not refused for
-    others' failures.
+    `windows` counts what authenticated clients ask for.
     """
 
     def __init__(
@@ -73,7 +58,7 @@ class TokenEndpoint:
         *,
         copy: Copy,
         windows: Windows,
-        failures: Windows,
+        authenticating: Authenticating,
         uses: Uses,
         pepper: bytes,
         clock: Clock,
@@ -83,7 +68,7 @@ class TokenEndpoint:
         self._copy = copy
         self._store = store
         self._windows = windows
-        self._failures = failures
+        self._authenticating = authenticating
         self._uses = uses
         self._pepper = pepper
         self._clock = clock
@@ -107,28 +92,18 @@ class TokenEndpoint:
         return speak(self._issuer.provider, said, realm=self._issuer.url)
 
     async def _say(self, call: Call, receive: Receive) -> Granted[Tokens] | Refused:
-        scope = call.scope
-        issuer = self._issuer
-        provider = issuer.provider
-        headers = scope["headers"]
+        provider = self._issuer.provider
         try:
-            head = read_token_head(provider, headers, scope["query_string"])  # T7: before the body is waited for
-            if any(name == b"content-length" and _is_too_long(value) for name, value in headers):
-                raise body_too_long()
-            body = await read_body(receive, TOKEN_BODY_LIMIT)
-            if body is None:
-                raise body_too_long()
-            request = read_token_body(provider, head, body)
+            request = await read_request(provider, call.scope, receive, read_token_body)
         except WireError as error:
             return Refused(error.code, error.description, error.status, reason=error.description)
         refused = refuse_grant_type(provider, request)
         if refused is not None:
             return refused
         now = self._clock()
-        held = self._copy.client(issuer.name, request.client_id)
-        outcome = self._authenticate(request, held, now)
+        outcome = self._authenticating.at_hand(request, now)
         if isinstance(outcome, Refused):
-            outcome = await self._look_again(request, call.address, now)
+            outcome = await self._authenticating.look_again(request, call.address, now)
             if isinstance(outcome, Refused):
                 return outcome
         return await self._grant(call, request, outcome, now)
@@ -186,46 +161,3 @@ class TokenEndpoint:
             return refresh(issuer, request, authenticated, facts, pepper=pepper, signer=signer, random=random, now=now)
 
         return await act(self._store, load, decide)
-
-    def _authenticate(self, request: TokenRequest, facts: ClientFacts | None, now: Instant) -> Authenticated | Refused:
-        return authenticate(self._issuer.provider, request, facts, pepper=self._pepper, now=now)
-
-    async def _look_again(self, request: TokenRequest, address: str, now: Instant) -> Authenticated | Refused:
-        """Ask the store before refusing: a client or secret made a moment ago works at once.
-
-        Who has failed too often is told so without asking it, if the store's last word on the client is known.
-        The right secret works all the same: where nothing is known, as after a change, the store is asked for
-        every client that there was before. Not for one that nobody has heard of: who guesses one id after
-        another from one address would make no end of reads.
-        """
-        of_client, of_address = self._failure_buckets(request, address)
-        issuer, client_id = self._issuer.name, request.client_id
-        exceeded = None
-        if self._copy.is_certain(issuer, client_id):
-            exceeded = self._failures.exceeded(*of_client, now) or self._failures.exceeded(*of_address, now)
-        elif not self._copy.has_seen(issuer, client_id):
-            exceeded = self._failures.exceeded(*of_address, now)
-        if exceeded is not None:
-            return self._refuse_failures(exceeded)
-        facts = await self._copy.load_client(self._issuer.name, request.client_id)
-        outcome = self._authenticate(request, facts, now)
-        if isinstance(outcome, Authenticated):
-            return outcome
-        self._failures.take(*of_address, now)
-        exceeded = self._failures.take(*of_client, now)
-        return outcome if exceeded is None else self._refuse_failures(exceeded)
-
-    def _refuse_failures(self, exceeded: Exceeded) -> Refused:
-        return replace(refuse_exceeded(self._issuer.provider, exceeded), reason="too many failed authentications")
-
-    def _failure_buckets(self, request: TokenRequest, address: str) -> tuple[_Bucket, _Bucket]:
-        bucket = bucket_address(address)
-        named = blake2b(request.client_id.encode(), digest_size=16).digest()  # as short for a long name
-        name = self._issuer.name
-        return ((name, bucket, named), FAILURES), ((name, bucket), FAILURES_OF_ADDRESS)
-
-
-def _is_too_long(declared: bytes) -> bool:
-    """Whether a Content-Length says more than the longest body. One that says nothing is the body's to judge."""
-    digits = declared.lstrip(b"0")
-    return digits.isdigit() and (len(digits) > _LONGEST_DIGITS or int(digits) > TOKEN_BODY_LIMIT)

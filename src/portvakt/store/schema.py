@@ -70,6 +70,13 @@ CLIENTS = Table(
     ForeignKeyConstraint(("issuer", "owner"), ("users.issuer", "users.id"), name="fk_clients_owner"),
     CheckConstraint("version >= 1", name="ck_clients_version"),
     Index("ix_clients_owner", "issuer", "owner"),
+    # The few whose programs may run in a browser, among however many that do not.
+    Index(
+        "ix_clients_public",
+        "issuer",
+        sqlite_where=text("authentication = 'none'"),
+        postgresql_where=text("authentication = 'none'"),
+    ),
 )
 
 CLIENT_SECRETS = Table(

@@ -121,6 +121,11 @@ PAGE_OF_CLIENTS = _facts(
 )
 """The next clients by id, each as in `ONE_CLIENT`. Every id is greater than the empty text."""
 
+REDIRECTS_OF_PUBLIC_CLIENTS = select(CLIENTS.c.redirect_uris).where(
+    CLIENTS.c.issuer == ISSUER, CLIENTS.c.authentication == text("'none'"), CLIENTS.c.disabled_at.is_(None)
+)
+"""The text is spelled out: with a parameter no partial index is used."""
+
 ONE_USER = select(USERS).where(USERS.c.issuer == ISSUER, USERS.c.id == bindparam("id"))
 
 PAGE_OF_USERS = (

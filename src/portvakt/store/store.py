@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -82,6 +83,13 @@ class Store(BehalfReads):
             return []
         read = statements.PAGE_OF_CLIENTS
         return rows.facts_from(await self._read("list clients", read, issuer=issuer, after=after or "", limit=limit))
+
+    async def public_redirect_uris(self, issuer: IssuerName) -> frozenset[str]:
+        """The redirect URIs of all enabled clients of an issuer that have no secret."""
+        if not checks.is_id(issuer):
+            return frozenset()
+        found = await self._read("list redirect URIs", statements.REDIRECTS_OF_PUBLIC_CLIENTS, issuer=issuer)
+        return frozenset(uri for row in found for uri in json.loads(row["redirect_uris"]))
 
     async def user(self, issuer: IssuerName, user_id: UserId) -> User | None:
         """A user by id."""

@@ -48,15 +48,27 @@ def read_token_request(
 
 def read_token_body(provider: Provider, head: tuple[str, bytes | None], body: bytes) -> TokenRequest:
     """Read the rest of a token request whose `head` was read by `read_token_head`. Raises: WireError."""
+    return _read_body(provider, head, body, "grant_type")
+
+
+def read_shown_token(provider: Provider, head: tuple[str, bytes | None], body: bytes) -> TokenRequest:
+    """Read a request that shows a token (RFC 7009 §2.1, RFC 7662 §2.1), as `read_token_body`; its grant type is "".
+
+    Raises: WireError, also where there is no `token`.
+    """
+    return _read_body(provider, head, body, "token")
+
+
+def _read_body(provider: Provider, head: tuple[str, bytes | None], body: bytes, needed: str) -> TokenRequest:
     kind, authorization = head
     if len(body) > TOKEN_BODY_LIMIT:
         raise body_too_long()
     parameters = parse_json_object(body) if kind == Body.JSON else parse_form(body, repeatable=_REPEATABLE)
     if "" in parameters.values():
         parameters = {name: value for name, value in parameters.items() if value}
-    grant_type = parameters.pop("grant_type", None)
-    if grant_type is None:
-        raise parameter_error("grant_type", "is missing")
+    if needed not in parameters:
+        raise parameter_error(needed, "is missing")
+    grant_type = parameters.pop("grant_type", "") if needed == "grant_type" else ""
     if authorization is None:
         client_id, secret, method = _from_body(provider, parameters)
     else:

@@ -60,9 +60,14 @@ EXPECTED: dict[str, dict[str, Any]] = {
     "luca": {
         "token_endpoint": "https://luca.example/api/v2/oauth2/token",
         "scopes_supported": ["accounting"],
+        "authorization_endpoint": "https://luca.example/api/v1/oauth2/authorize",
     },
     "prisjakt": {"token_endpoint": "https://auth.example/oauth2/token"},
-    "acme": {"token_endpoint": "https://id.example/acme/token"},
+    "acme": {
+        "token_endpoint": "https://id.example/acme/token",
+        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+        "authorization_endpoint": "https://id.example/acme/authorize",
+    },
 }
 
 
@@ -71,20 +76,29 @@ EXPECTED: dict[str, dict[str, Any]] = {
 async def test_metadata_says_what_is_built_and_what_clients_insist_on(
     everyone: Serving, issuer: Issuer, name: str
 ) -> None:
-    # RFC 8414 §3.2 would leave an empty list out; then it would mean authorization_code and implicit.
-    grants = [] if issuer is LUCA else ["client_credentials"]
+    users = issuer in (LUCA, STANDARD)
+    basic_and_post = ["client_secret_basic", "client_secret_post"]
     expected = {
         "issuer": issuer.url,
         "jwks_uri": jwks_uri(issuer),
-        "grant_types_supported": grants,
-        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "grant_types_supported": [
+            *(["authorization_code", "refresh_token"] if users else []),
+            *(["client_credentials"] if issuer is not LUCA else []),
+        ],
+        "token_endpoint_auth_methods_supported": basic_and_post,
         **EXPECTED[issuer.name],
     }
-    authorize = {LUCA: "/api/v1/oauth2/authorize", STANDARD: "/authorize"}.get(issuer)
-    if authorize is not None:
-        expected["response_types_supported"] = ["code"]
-    if authorize is not None and name == "openid-configuration":
-        expected["authorization_endpoint"] = issuer.url + authorize
+    if users:
+        any_client = expected["token_endpoint_auth_methods_supported"]
+        expected |= {
+            "response_types_supported": ["code"],
+            "code_challenge_methods_supported": ["S256"],
+            "authorization_response_iss_parameter_supported": True,
+            "revocation_endpoint": issuer.url + "/revoke",
+            "revocation_endpoint_auth_methods_supported": any_client,
+            "introspection_endpoint": issuer.url + "/introspect",
+            "introspection_endpoint_auth_methods_supported": basic_and_post,
+        }
     if name == "openid-configuration":
         expected |= {
             "subject_types_supported": ["public"],

@@ -27,7 +27,7 @@ from issuing import (
 )
 from portvakt.model.provider import Quota
 from portvakt.model.values import Seconds
-from portvakt.server.token_endpoint import FAILURES, FAILURES_OF_ADDRESS
+from portvakt.server.authenticating import FAILURES, FAILURES_OF_ADDRESS
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -184,3 +184,21 @@ async def test_K5_a_digest_has_no_room_for_a_secret(store: Store) -> None:
     facts = await store.client_facts(ACME, CLIENT)
     assert facts is not None
     assert [each.id for each in facts.secrets] == [SECRET]
+
+
+async def test_the_redirect_uris_of_enabled_public_clients_are_read_together(store: Store) -> None:
+    public: dict[str, Any] = {"authentication": ClientAuthentication.NONE}
+    clients = [
+        a_client(id=ClientId("a"), redirect_uris=("https://a.example/1", "https://a.example/2"), **public),
+        a_client(id=ClientId("b"), redirect_uris=("https://b.example/",), **public),
+        a_client(id=ClientId("c"), redirect_uris=("https://secret.example/",)),
+        a_client(id=ClientId("d"), redirect_uris=("https://gone.example/",), disabled_at=Instant(1), **public),
+    ]
+    await store.apply([AddUser(a_user()), *map(AddClient, clients)])
+
+    assert await store.public_redirect_uris(ACME) == {
+        "https://a.example/1",
+        "https://a.example/2",
+        "https://b.example/",
+    }
+    assert await store.public_redirect_uris(OTHER) == frozenset()

@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 
 from portvakt.model.values import Secret
-from portvakt.wire.token_request import TOKEN_BODY_LIMIT, read_token_head
+from portvakt.wire.token_request import TOKEN_BODY_LIMIT, read_shown_token, read_token_head
 from wire_cases import BOTH, CANARY, FORM, JSON, STANDARD, basic, is_invalid_request, read, refusal
 
 ASKING = b"grant_type=client_credentials"
@@ -212,3 +212,17 @@ def test_a_request_shows_neither_secret_nor_parameters() -> None:
     shown = repr(read(ASKING + f"&client_id=a&client_secret={CANARY}&code={CANARY}".encode()))
 
     assert CANARY not in shown
+
+
+def test_a_shown_token_is_read_as_a_token_request_without_a_grant_type() -> None:
+    sent = b"token=abc&token_type_hint=x&client_id=c&client_secret=s&grant_type=y"
+
+    request = read_shown_token(STANDARD, (FORM.decode(), None), sent)
+
+    assert (request.grant_type, request.client_id, request.method) == ("", "c", "client_secret_post")
+    assert request.parameters["token"] == "abc"
+
+
+@pytest.mark.parametrize("sent", [b"client_id=c", b"client_id=c&token="])
+def test_V1_nothing_shown_is_malformed(sent: bytes) -> None:
+    is_invalid_request(lambda: read_shown_token(STANDARD, (FORM.decode(), None), sent), "token")

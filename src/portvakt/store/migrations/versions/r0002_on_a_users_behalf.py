@@ -18,6 +18,8 @@ def upgrade() -> None:
     refreshing()
     revoking()
     api_keys()
+    public = sa.text("authentication = 'none'")
+    op.create_index("ix_clients_public", "clients", ["issuer"], sqlite_where=public, postgresql_where=public)
     # Last, since these lock tables that are read meanwhile: the shorter before the commit, the better.
     op.add_column("users", sa.Column("locale", sa.Text))
     op.add_column("clients", sa.Column("redirect_uris", sa.Text, nullable=False, server_default="[]"))

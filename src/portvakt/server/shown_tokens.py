@@ -1,0 +1,148 @@
+"""The endpoints where a client shows a token: to revoke it (RFC 7009), or to ask about it (RFC 7662)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from portvakt.model.decision import INVALID_REQUEST, Granted, Refused
+from portvakt.model.message import Reply
+from portvakt.model.provider import Refresh
+from portvakt.model.values import Secret
+from portvakt.protocol.answer.introspect import introspect
+from portvakt.protocol.answer.presented import AccessFacts, read_access_token
+from portvakt.protocol.answer.revoke import revoke
+from portvakt.protocol.credentials import Kind, opaque_digest
+from portvakt.providers.speak import NEVER_STORED, speak
+from portvakt.server.act import act
+from portvakt.server.authenticating import read_request
+from portvakt.wire.errors import WireError
+from portvakt.wire.token_request import read_shown_token
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from portvakt.model.nouns import Issuer
+    from portvakt.protocol.answer.presented import Presented
+    from portvakt.protocol.answer.token import Authenticated
+    from portvakt.server.authenticating import Authenticating
+    from portvakt.server.call import Call, Receive, Send
+    from portvakt.server.clock import Clock
+    from portvakt.server.copy import Copy
+    from portvakt.server.own_keys import OwnKeys
+    from portvakt.server.uses import Uses
+    from portvakt.store import Store
+
+REVOKE_PATH = "/revoke"
+INTROSPECT_PATH = "/introspect"
+_NOT_POST = Refused(INVALID_REQUEST, "This endpoint answers POST.", 405)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What an issuer's endpoints for clients work with, besides the token endpoint's own."""
+
+    issuer: Issuer
+    store: Store
+    copy: Copy
+    keys: OwnKeys
+    authenticating: Authenticating
+    uses: Uses
+    clock: Clock
+    pepper: bytes = field(repr=False)
+
+    async def find(self, text: str) -> Presented:
+        """Return what a token is, with what it rests on now."""
+        issuer = self.issuer
+        digest = opaque_digest(Kind.REFRESH_TOKEN, self.pepper, Secret(text))
+        if digest is not None:
+            return await self.store.refresh_facts(issuer.name, digest)
+        found = read_access_token(issuer, await self.keys.keys(), text, self.clock())
+        if found is None:
+            return None
+        if found.grant_id is not None:
+            return AccessFacts(found, await self.store.standing(issuer.name, found.grant_id), None)
+        return AccessFacts(found, None, await self.store.client_facts(issuer.name, found.client_id))
+
+
+def shows_tokens(issuer: Issuer) -> bool:
+    """Whether an issuer has these endpoints: where users give something, which can be taken back."""
+    return issuer.provider.authorize_path is not None
+
+
+def has_public_clients(issuer: Issuer) -> bool:
+    """Whether programs without a secret may be clients of an issuer (RFC 9700 §2.2.2: static tokens are not theirs)."""
+    return issuer.provider.authorize_path is not None and issuer.provider.refresh is not Refresh.STATIC
+
+
+class ShownToken:
+    """One of the two endpoints: what they have in common. `decide` says what becomes of the token."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+
+    async def __call__(self, call: Call, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        call.issuer = self._tools.issuer.name
+        said = await self._say(call, receive) if call.scope["method"] == "POST" else _NOT_POST
+        if isinstance(said, Granted):
+            await call.reply(said.answer, send)
+            return
+        call.refused = said
+        reply = speak(self._tools.issuer.provider, said, realm=self._tools.issuer.url)
+        if said is _NOT_POST:
+            reply = replace(reply, headers=(*reply.headers, ("allow", "POST")))
+        await call.reply(reply, send)
+
+    async def _say(self, call: Call, receive: Receive) -> Granted[Reply] | Refused:
+        tools = self._tools
+        try:
+            request = await read_request(tools.issuer.provider, call.scope, receive, read_shown_token)
+        except WireError as error:
+            return Refused(error.code, error.description, error.status, reason=error.description)
+        outcome = await tools.authenticating.who(request, call.address, tools.clock())
+        if isinstance(outcome, Refused):
+            return outcome
+        client = outcome.facts.client
+        call.client_id = client.id
+        if outcome.secret is not None:
+            tools.uses.note(tools.issuer.name, client.id, outcome.secret.id, tools.clock())
+        return await self._decided(outcome, request.parameters["token"])
+
+    async def _decided(self, authenticated: Authenticated, token: str) -> Granted[Reply] | Refused:
+        async def load() -> Presented:
+            return await self._tools.find(token)
+
+        def decide(presented: Presented) -> Granted[Reply] | Refused:
+            return self.decide(authenticated, presented)
+
+        return await act(self._tools.store, load, decide)
+
+    def decide(self, authenticated: Authenticated, presented: Presented) -> Granted[Reply] | Refused:
+        """Return the reply, with what makes it true."""
+        raise NotImplementedError
+
+
+class Revoking(ShownToken):
+    """The revocation endpoint of one issuer."""
+
+    def decide(self, authenticated: Authenticated, presented: Presented) -> Granted[Reply] | Refused:
+        """RFC 7009 §2.2: 200 and nothing more. The reply leaves once the end is in the database, never before."""
+        said = revoke(self._tools.issuer, authenticated, presented, now=self._tools.clock())
+        return said if isinstance(said, Refused) else Granted(Reply(200, NEVER_STORED, b""), said.changes)
+
+
+class Introspecting(ShownToken):
+    """The introspection endpoint of one issuer."""
+
+    def decide(self, authenticated: Authenticated, presented: Presented) -> Granted[Reply] | Refused:
+        """RFC 7662 §2.2: what the token says, or that it is not active."""
+        said = introspect(self._tools.issuer, authenticated, presented, now=self._tools.clock())
+        return said if isinstance(said, Refused) else Granted(json_reply(said.answer))
+
+
+def json_reply(members: Mapping[str, object]) -> Reply:
+    """Return a JSON object that nobody may keep."""
+    body = json.dumps(dict(members), separators=(",", ":")).encode("ascii")
+    return Reply(200, (("content-type", "application/json"), *NEVER_STORED), body)
