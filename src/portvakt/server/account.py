@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from collections import Counter
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from portvakt.model.behalf import Session
 from portvakt.model.change import AddSession, EndSession
+from portvakt.model.decision import Refused
 from portvakt.model.provider import Quota
 from portvakt.model.values import Instant, Seconds, Secret, SessionId
 from portvakt.pages.views import Company, Connected, Connection, Fault, Home, LoggedOut, LogIn, LogInProblem, LogOut
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from portvakt.server.call import Call, Receive, Send
     from portvakt.server.desk import Desk
 
+    _Buckets = tuple[tuple[tuple[str | bytes, ...], Quota], ...]
+
 SESSION_LIFE = Seconds(12 * 3600)
 WRONG_PASSWORDS = Quota(10, Seconds(300))
 """For one email from one address; the right password from elsewhere is not kept out by it."""
@@ -37,11 +41,20 @@ WRONG_PASSWORDS_OF_ADDRESS = Quota(100, Seconds(300))
 _ID_OCTETS = 32
 
 
+@dataclass(frozen=True, slots=True)
+class _NotIn:
+    """Why somebody is not logged in, and the seconds after which another try may help, if time is what helps."""
+
+    problem: LogInProblem
+    wait: int | None = None
+
+
 class Account:
     """The routes of people who log in at one issuer."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._guesses: Counter[tuple[str | bytes, ...]] = Counter()  # passwords that are being checked, by bucket
 
     # --- log in -------------------------------------------------------------------------------------------------------
 
@@ -54,25 +67,22 @@ class Account:
         await self.show_log_in(call, send, return_to=self._desk.return_to(wanted))
 
     async def show_log_in(
-        self,
-        call: Call,
-        send: Send,
-        *,
-        return_to: str,
-        email: str = "",
-        problem: LogInProblem | None = None,
+        self, call: Call, send: Send, *, return_to: str, email: str = "", why: _NotIn | None = None
     ) -> None:
         """Answer with the log-in page. Nothing is kept for it on the server (U10): `return_to` says all."""
         desk = self._desk
         visit, headers = desk.visit(call)
         target = await self._target(return_to)
+        if why is not None:
+            call.refused = Refused("log_in", "", reason=f"log-in: {why.problem.value}")
+            headers = headers if why.wait is None else (*headers, ("retry-after", str(why.wait)))
         view = LogIn(
             brand=desk.brand,
             action=f"{desk.root}/login",
             csrf=desk.token("log in", visit),
             return_to=return_to,
             email=email,
-            problem=problem,
+            problem=None if why is None else why.problem,
             client_name=target.facts.client.name if target else None,
             redirect_uri=target.redirect_uri if target else None,
         )
@@ -103,37 +113,53 @@ class Account:
         email, password = form.get("email", "").strip(), Secret(form.pop("password", ""))
         visit, fresh = desk.visit(call)
         if fresh or not desk.is_own("log in", visit, form):
-            problem: LogInProblem | None = LogInProblem.EXPIRED
+            found: User | _NotIn = _NotIn(LogInProblem.EXPIRED)
         else:
             found = await self._check(call, email, password)
-            if not isinstance(found, LogInProblem):
-                await self._begin(call, send, found, return_to)
-                return
-            problem = found
-        await self.show_log_in(call, send, return_to=return_to, email=email[:254], problem=problem)
+        if isinstance(found, _NotIn):
+            await self.show_log_in(call, send, return_to=return_to, email=email[:254], why=found)
+        else:
+            await self._begin(call, send, found, return_to)
 
-    async def _check(self, call: Call, email: str, password: Secret) -> User | LogInProblem:
-        """Return whose email and password these are."""
+    async def _check(self, call: Call, email: str, password: Secret) -> User | _NotIn:
+        """Return whose email and password these are. A guess counts as wrong until it is known to be right."""
         desk = self._desk
         now, issuer = desk.clock(), desk.issuer.name
         bucket = bucket_address(call.address)
         of_email = (issuer, "log in", bucket, blake2b(email.casefold().encode(), digest_size=16).digest())
         of_address = (issuer, "log in", bucket)
         buckets = ((of_email, WRONG_PASSWORDS), (of_address, WRONG_PASSWORDS_OF_ADDRESS))
-        if any(desk.failures.exceeded(key, quota, now) for key, quota in buckets):
-            return LogInProblem.LIMITED
-        user = await desk.store.user_by_email(issuer, email) if email else None
-        known = await desk.store.password(issuer, user.id) if user is not None else None
+        wait = self._wait(buckets, now)
+        if wait is not None:
+            return _NotIn(LogInProblem.LIMITED, wait)
+        self._guesses.update((of_email, of_address))
         try:
-            short = len(password.reveal()) <= LONGEST * 4  # an endless one is wrong, and is not hashed
-            right = await desk.passwords.verify(known.hash if known else None, password if short else Secret(""))
+            user = await self._whose(email, password)
         except Busy:
-            return LogInProblem.BUSY
-        if right and user is not None and user.disabled_at is None:
+            return _NotIn(LogInProblem.BUSY, 1)
+        finally:
+            self._guesses -= Counter((of_email, of_address))
+        if user is not None:
             return user
         for key, quota in buckets:
             desk.failures.take(key, quota, now)
-        return LogInProblem.WRONG  # an unknown email, a wrong password, a disabled user: one answer
+        return _NotIn(LogInProblem.WRONG)  # an unknown email, a wrong password, a disabled user: one answer
+
+    def _wait(self, buckets: _Buckets, now: Instant) -> int | None:
+        """Return for how many seconds no password is looked at; None if one is. Those under way count too."""
+        for key, quota in buckets:
+            _, remaining, ends = self._desk.failures.state(key, quota, now)
+            if remaining <= self._guesses[key]:
+                return max(1, ends - now)
+        return None
+
+    async def _whose(self, email: str, password: Secret) -> User | None:
+        desk, issuer = self._desk, self._desk.issuer.name
+        user = await desk.store.user_by_email(issuer, email) if email else None
+        known = await desk.store.password(issuer, user.id) if user is not None else None
+        short = len(password.reveal()) <= LONGEST * 4  # an endless one is wrong, and is not hashed
+        right = await desk.passwords.verify(known.hash if known else None, password if short else Secret(""))
+        return user if right and user is not None and user.disabled_at is None else None
 
     async def _begin(self, call: Call, send: Send, user: User, return_to: str) -> None:
         """Begin a session under a new id, and end the one that this browser had (U7)."""

@@ -6,10 +6,12 @@ and is answered once.
 
 from __future__ import annotations
 
+import asyncio
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import quote, quote_from_bytes, urlsplit
+from urllib.parse import quote, quote_from_bytes, urlencode, urlsplit
+from weakref import WeakValueDictionary
 
 from portvakt.model.decision import ACCESS_DENIED, Refused
 from portvakt.model.values import TransactionId
@@ -35,16 +37,17 @@ from portvakt.protocol.answer.consent import (
 )
 from portvakt.server.act import act
 from portvakt.server.call import read_body
-from portvakt.server.desk import URL_CHARACTERS, NotOurForm
+from portvakt.server.desk import URL_CHARACTERS, NotOurForm, is_form
 from portvakt.wire.authorize_request import AUTHORIZE_LIMIT, read_authorize_request
 from portvakt.wire.errors import WireError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from portvakt.model.behalf import Organisation, SessionFacts, Transaction
+    from portvakt.model.behalf import Grant, Organisation, SessionFacts, Transaction
     from portvakt.model.decision import Granted
     from portvakt.model.nouns import ClientFacts
+    from portvakt.model.values import OrganisationNumber, SessionId
     from portvakt.protocol.answer.authorize import Authorization
     from portvakt.server.account import Account
     from portvakt.server.call import Call, Receive, Send
@@ -75,6 +78,7 @@ class Authorize:
     def __init__(self, desk: Desk, account: Account) -> None:
         self._desk = desk
         self._account = account
+        self._turns: WeakValueDictionary[SessionId, asyncio.Lock] = WeakValueDictionary()
 
     async def ask(self, call: Call, receive: Receive, send: Send) -> None:
         """Take an authorization request (RFC 6749 §3.1)."""
@@ -82,7 +86,7 @@ class Authorize:
         path = f"{desk.root}{desk.issuer.provider.authorize_path}"
         try:
             if scope["method"] == "POST":
-                body = await read_body(receive, AUTHORIZE_LIMIT) or b""
+                body = await _read_form(call, receive)
                 read_authorize_request(scope["query_string"], body)
                 # From another site no cookie comes along with a post; with the navigation that follows it does.
                 await desk.go(call, send, f"{path}?{_spelled(body)}")
@@ -119,23 +123,42 @@ class Authorize:
         if isinstance(offered, Refused):
             call.refused = offered
             back = send_back_refusal(issuer, target, request.state, offered)
-            await self._no_company(call, send, visit, back, checked)
+            await self._no_company(call, send, target, person, back, visit.url, checked.organisation, checked.locale)
             return
-        grants = await desk.store.grants_of_user(issuer.name, person.user.id)
-        random, now = os.urandom(consent.RANDOM_OCTETS), desk.clock()
-        if is_agreed(issuer, checked, person, offered, grants):
-            given = give_again(issuer, checked, person, offered, pepper=desk.pepper, random=random, now=now)
-            await desk.store.apply(given.changes)
-            await desk.go(call, send, given.answer.location)
-            return
-        pending = await desk.store.pending(issuer.name, person.session.id, now)
-        opened = open_transaction(issuer, checked, person, pending=pending, random=random, now=now)
-        if isinstance(opened, Refused):
-            call.refused = opened
-            await desk.problem(call, send, Fault.LIMITED)
-            return
-        await desk.store.apply(opened.changes)
-        await self._show_consent(call, send, opened.answer, target.facts, person, offered, visit.url)
+        decision = await self._give_or_ask(checked, person, offered)
+        if isinstance(decision, Refused):
+            call.refused = decision
+            await desk.problem(call, send, Fault.LIMITED, users=person.user.locale)
+        elif isinstance(decision.answer, SendBack):
+            await desk.go(call, send, decision.answer.location)
+        else:
+            await self._show_consent(call, send, decision.answer, target.facts, person, offered, visit.url)
+
+    async def _give_or_ask(
+        self, checked: Authorization, person: SessionFacts, offered: Sequence[Organisation]
+    ) -> Granted[SendBack | Transaction] | Refused:
+        """Give a code where nothing is to be asked, else have a transaction wait, if there are not too many."""
+        desk = self._desk
+        issuer, session_id = desk.issuer, person.session.id
+        client_id = checked.target.facts.client.id
+        only = offered[0].number if len(offered) == 1 else None
+
+        async def load() -> tuple[Sequence[Grant], int]:
+            return (
+                await desk.store.grants_between(issuer.name, person.user.id, client_id, only),
+                await desk.store.pending(issuer.name, session_id, desk.clock()),
+            )
+
+        def decide(facts: tuple[Sequence[Grant], int]) -> Granted[SendBack | Transaction] | Refused:
+            grants, pending = facts
+            random, now = os.urandom(consent.RANDOM_OCTETS), desk.clock()
+            if is_agreed(issuer, checked, person, offered, grants):
+                return give_again(issuer, checked, person, offered, pepper=desk.pepper, random=random, now=now)
+            return open_transaction(issuer, checked, person, pending=pending, random=random, now=now)
+
+        # One after the other for one session: many at once would all see that few wait (U10).
+        async with self._turns.setdefault(session_id, asyncio.Lock()):
+            return await act(desk.store, load, decide)
 
     async def _show_consent(
         self,
@@ -167,12 +190,22 @@ class Authorize:
         )
         await desk.show(call, send, view, desk.locale(call, users=person.user.locale, asked=transaction.locale))
 
-    async def _no_company(self, call: Call, send: Send, visit: _Visit, back: SendBack, checked: Authorization) -> None:
-        desk, person = self._desk, visit.person
-        name, email = visit.target.facts.client.name, person.user.email
-        other = self._other_account(visit.url)
+    async def _no_company(
+        self,
+        call: Call,
+        send: Send,
+        target: Target,
+        person: SessionFacts,
+        back: SendBack,
+        url: str,
+        forced: OrganisationNumber | None,
+        locale: str | None,
+    ) -> None:
+        desk = self._desk
+        name, email = target.facts.client.name, person.user.email
+        other = self._other_account(url)
         view: NoAccess | NoCompany
-        if checked.organisation is None:
+        if forced is None:
             view = NoCompany(
                 brand=desk.brand, client_name=name, email=email, other_account_url=other, back_url=back.location
             )
@@ -180,12 +213,12 @@ class Authorize:
             view = NoAccess(
                 brand=desk.brand,
                 client_name=name,
-                number=checked.organisation,
+                number=forced,
                 email=email,
                 other_account_url=other,
                 back_url=back.location,
             )
-        await desk.show(call, send, view, desk.locale(call, users=person.user.locale, asked=checked.locale))
+        await desk.show(call, send, view, desk.locale(call, users=person.user.locale, asked=locale))
 
     # --- the answer ---------------------------------------------------------------------------------------------------
 
@@ -198,11 +231,12 @@ class Authorize:
         except NotOurForm:
             form = {}
         if person is None or not desk.is_own("consent", person.session.id, form):
-            await desk.problem(call, send, Fault.EXPIRED if person is None else Fault.FORBIDDEN)
+            fault, users = (Fault.EXPIRED, None) if person is None else (Fault.FORBIDDEN, person.user.locale)
+            await desk.problem(call, send, fault, users=users)
             return
         transaction = await desk.store.transaction(desk.issuer.name, TransactionId(form.get("transaction", "")))
         if transaction is None:
-            await desk.problem(call, send, Fault.EXPIRED)
+            await desk.problem(call, send, Fault.EXPIRED, users=person.user.locale)
             return
         call.client_id = transaction.client_id
         decision = await self._decide(call, transaction, form)
@@ -247,16 +281,50 @@ class Authorize:
             view = AlreadyAnswered(brand=desk.brand, client_name=name, back_url=_home_of(transaction.redirect_uri))
             await desk.show(call, send, view, desk.locale(call, users=person.user.locale, asked=transaction.locale))
             return
-        if client is not None and refused.code in (Why.COMPANY_MISSING, ACCESS_DENIED):
-            offered = offer_companies(desk.issuer, person, transaction.organisation)
-            if not isinstance(offered, Refused):
-                await self._show_consent(call, send, transaction, client, person, offered, "", missing=True)
-                return
-        await desk.problem(call, send, _FAULTS.get(refused.code, Fault.FORBIDDEN))
+        url = self._asked_again(transaction)
+        offered = offer_companies(desk.issuer, person, transaction.organisation)
+        if client is not None and refused.code == ACCESS_DENIED:  # the user left the last company that would do
+            target = Target(client, transaction.redirect_uri, redirect_sent=transaction.redirect_sent)
+            back = send_back_refusal(desk.issuer, target, transaction.state, refused)
+            forced, locale = transaction.organisation, transaction.locale
+            await self._no_company(call, send, target, person, back, url, forced, locale)
+        elif client is not None and refused.code == Why.COMPANY_MISSING and not isinstance(offered, Refused):
+            await self._show_consent(call, send, transaction, client, person, offered, url, missing=True)
+        else:
+            fault = _FAULTS.get(refused.code, Fault.FORBIDDEN)
+            await desk.problem(call, send, fault, users=person.user.locale, asked=transaction.locale)
+
+    def _asked_again(self, transaction: Transaction) -> str:
+        """Return the path and query of the request that a transaction came from. The user is asked again."""
+        said = {
+            "client_id": transaction.client_id,
+            "response_type": "code",
+            "redirect_uri": transaction.redirect_uri if transaction.redirect_sent else None,
+            "scope": " ".join(transaction.scopes),
+            "state": transaction.state,
+            "code_challenge": transaction.challenge,
+            "code_challenge_method": "S256" if transaction.challenge else None,
+            "organisation_number": transaction.organisation,
+            "locale": transaction.locale,
+            "prompt": "consent",
+        }
+        path = f"{self._desk.root}{self._desk.issuer.provider.authorize_path}"
+        return f"{path}?{urlencode({name: text for name, text in said.items() if text})}"
 
     def _other_account(self, url: str) -> str:
         """Return where another user logs in for the same request."""
         return f"{self._desk.root}/login?return_to={quote(url, safe='')}"
+
+
+async def _read_form(call: Call, receive: Receive) -> bytes:
+    """Return the body of a posted authorization request. Raises: WireError."""
+    media_type = next((value for name, value in call.scope["headers"] if name == b"content-type"), b"")
+    if not is_form(media_type):  # T7: before the body is waited for
+        raise WireError(None, "A posted authorization request is application/x-www-form-urlencoded.", 415)
+    body = await read_body(receive, AUTHORIZE_LIMIT)
+    if body is None:
+        raise WireError(None, f"The authorization request is longer than {AUTHORIZE_LIMIT} bytes.", 413)
+    return body
 
 
 def _spelled(query: bytes) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote_from_bytes, urlsplit
 
+from portvakt.model.decision import Refused
 from portvakt.model.message import Reply
 from portvakt.model.values import Secret
 from portvakt.pages.locale import LOCALES
@@ -39,6 +40,10 @@ URL_CHARACTERS = "!$%&'()*+,/:;=?@[]~"
 _LONGEST_QUERY = 32 * 1024
 _FORM = b"application/x-www-form-urlencoded"
 _LONGEST_RETURN = 8 * 1024
+_PRIVATE = (("pragma", "no-cache"), ("vary", "Cookie, Authorization"))
+_BY_TLS_ALONE = ("strict-transport-security", "max-age=31536000")  # RFC 6797 §7.2: never over plain http
+_WAIT = {429: "60", 503: "1"}
+"""Seconds after which another try may help, where nobody knows better."""
 
 
 def query_value(query: bytes, name: str) -> str | None:
@@ -51,6 +56,11 @@ def query_value(query: bytes, name: str) -> str | None:
             except ValueError:
                 return None
     return None
+
+
+def is_form(media_type: bytes) -> bool:
+    """Tell whether a Content-Type is that of a form as browsers post it."""
+    return media_type.partition(b";")[0].strip().lower() == _FORM
 
 
 def _in_the_other_language(call: Call, locale: Locale) -> str | None:
@@ -116,17 +126,34 @@ class Desk:
     async def show(self, call: Call, send: Send, view: View, locale: Locale, *headers: tuple[str, str]) -> None:
         """Answer with a page, which links to itself in the other language where it can be asked for again."""
         reply = render(view, locale, other_language=_in_the_other_language(call, locale))
-        await call.reply(replace(reply, headers=(*reply.headers, *headers)), send)
+        if reply.status in _WAIT and not any(name == "retry-after" for name, _ in headers):
+            headers = (*headers, ("retry-after", _WAIT[reply.status]))
+        await call.reply(replace(reply, headers=(*reply.headers, *self._private, *headers)), send)
 
-    async def problem(self, call: Call, send: Send, fault: Fault, detail: str = "") -> None:
-        """Answer with an error page, which names the line in the log."""
+    async def problem(
+        self,
+        call: Call,
+        send: Send,
+        fault: Fault,
+        detail: str = "",
+        *,
+        users: str | None = None,
+        asked: str | None = None,
+    ) -> None:
+        """Answer with an error page, which names the line in the log. `users` and `asked`: see `locale`."""
+        if call.refused is None:
+            call.refused = Refused(fault.key, detail, fault.status, reason=detail or f"page: {fault.key}")
         view = Problem(brand=self.brand, fault=fault, detail=detail, reference=call.reference)
-        await self.show(call, send, view, self.locale(call))
+        await self.show(call, send, view, self.locale(call, users=users, asked=asked))
 
     async def go(self, call: Call, send: Send, location: str, *headers: tuple[str, str]) -> None:
         """Send the browser elsewhere, with GET whatever it did here (RFC 9700 §4.12: 303)."""
-        more = (("location", location), ("cache-control", "no-store"), ("referrer-policy", "no-referrer"), *headers)
-        await call.reply(Reply(303, more, b""), send)
+        more = (("location", location), ("cache-control", "no-store"), ("referrer-policy", "no-referrer"))
+        await call.reply(Reply(303, (*more, *self._private, *headers), b""), send)
+
+    @property
+    def _private(self) -> tuple[tuple[str, str], ...]:
+        return (*_PRIVATE, _BY_TLS_ALONE) if self.issuer.url.startswith("https://") else _PRIVATE
 
     # --- forms --------------------------------------------------------------------------------------------------------
 
@@ -134,7 +161,7 @@ class Desk:
         """Read a posted form. Raises: NotOurForm."""
         headers = call.scope["headers"]
         media_type = next((value for name, value in headers if name == b"content-type"), b"")
-        if not is_from_here(self.issuer, headers) or media_type.partition(b";")[0].strip().lower() != _FORM:
+        if not is_from_here(self.issuer, headers) or not is_form(media_type):
             raise NotOurForm
         body = await read_body(receive, FORM_LIMIT)
         if body is None:

@@ -57,10 +57,10 @@ class Passwords:
         self._threads.shutdown(wait=False)
 
     def _verify(self, known: str | None, password: Secret) -> bool:
-        if known is None and self._dummy is None:
+        if self._dummy is None:  # whoever asks first, so that it says nothing about whom they asked for
             self._dummy = self._hasher.hash("nobody's password")
         try:
-            self._hasher.verify(known or self._dummy or "", _canonical(password))
+            self._hasher.verify(known or self._dummy, _canonical(password))
         except (Argon2Error, InvalidHashError):
             return False
         return known is not None

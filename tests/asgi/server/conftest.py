@@ -9,7 +9,8 @@ import pytest
 import pytest_asyncio
 
 from builders import NOW
-from issuing import BREEZE, EVERY, PRISJAKT, SEALING, STANDARD, a_copy, population, serving
+from issuing import BREEZE, EVERY, LUCA, PRISJAKT, SEALING, STANDARD, a_copy, population, serving
+from people_served import people_of, quick
 from portvakt.model.change import Applied
 from portvakt.server.keys import ensure_key
 from portvakt.store import open_store
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from issuing import Serving
+    from people_served import Served
 
 
 @pytest.fixture(scope="session")
@@ -79,3 +81,25 @@ def everyone(shared: Serving) -> Serving:
     shared.application.windows.clear()
     shared.application._failures.clear()
     return shared
+
+
+@pytest.fixture(scope="session")
+def peopled_file(populated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with people who log in, and applications that ask for them."""
+    path = a_copy(populated_file, tmp_path_factory.mktemp("peopled"))
+
+    async def populate() -> None:
+        store = await open_store(f"sqlite:///{path}")
+        for issuer in (LUCA, STANDARD):
+            assert await store.apply(people_of(issuer)) == Applied()
+        await store.close()
+
+    asyncio.run(populate())
+    return path
+
+
+@pytest.fixture
+async def people(peopled_file: Path, tmp_path: Path) -> AsyncIterator[Served]:
+    """A server of the issuers at which people log in, over a database of this test's own."""
+    async with serving(a_copy(peopled_file, tmp_path), [LUCA, STANDARD]) as served:
+        yield quick(served)
