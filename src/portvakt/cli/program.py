@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from portvakt.cli import clients, init, inspect, keys, sandbox, serving, token
+from portvakt.cli import clients, connections, init, inspect, keys, login, logout, sandbox, serving, token
 
 
 def assemble() -> typer.Typer:
@@ -24,6 +24,9 @@ def assemble() -> typer.Typer:
     app.command("clock", context_settings={"ignore_unknown_options": True})(sandbox.clock)
     # What is too much is refused by the command, which does not repeat it: it may be a secret.
     app.command("token", context_settings={"allow_extra_args": True})(token.token)
+    app.command("login", context_settings={"allow_extra_args": True})(login.login)
+    app.command("logout", context_settings={"allow_extra_args": True})(logout.logout)
+    app.command("connections")(connections.connections)
     app.command("inspect", context_settings={"allow_extra_args": True})(inspect.inspect)
     app.command("init")(init.init)
     app.command("serve")(serving.serve)

@@ -19,15 +19,30 @@ with httpx2.Client(auth=breeze.auth) as http:
 Nothing of the server is loaded.
 """
 
+from portvakt.client.begun import StartedLogin
 from portvakt.client.connection import Connection, connect
-from portvakt.client.errors import BadReply, ClientError, RateLimited, TokenRefused, Unreachable, WrongTarget
+from portvakt.client.errors import (
+    BadReply,
+    ClientError,
+    LoginRefused,
+    LoginRequired,
+    RateLimited,
+    TokenRefused,
+    Unreachable,
+    WrongTarget,
+)
+from portvakt.client.login import Login
 from portvakt.client.token import Token
 
 __all__ = [
     "BadReply",
     "ClientError",
     "Connection",
+    "Login",
+    "LoginRefused",
+    "LoginRequired",
     "RateLimited",
+    "StartedLogin",
     "Token",
     "TokenRefused",
     "Unreachable",

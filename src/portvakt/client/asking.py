@@ -1,30 +1,39 @@
-"""One attempt to get a token: find the endpoint, send the request, say what came of it. It never raises."""
+"""One attempt to get something of an issuer: find the endpoint, send the request, say what came of it. Never raises."""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from portvakt.client.fetch import Fetcher, FetchFailed
 from portvakt.model.decision import RATE_LIMITED, Refused, Tokens
-from portvakt.protocol.ask.endpoint import MetadataRefused, TokenEndpoint, metadata_urls, read_metadata
+from portvakt.protocol.ask.authorize import AuthorizationEndpoint, documented_authorization
+from portvakt.protocol.ask.endpoint import (
+    MetadataRefused,
+    TokenEndpoint,
+    metadata_urls,
+    read_authorization,
+    read_metadata,
+    read_revocation,
+)
 from portvakt.protocol.ask.timing import stated_wait
-from portvakt.protocol.ask.token import Wish, read_token_reply, token_request
+from portvakt.protocol.ask.token import Wish, read_token_reply, revocation_request, token_request
 from portvakt.providers.hear import ReplyError
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
-    from portvakt.model.message import Reply
+    from portvakt.model.message import Reply, Request
     from portvakt.model.provider import Provider
-    from portvakt.model.values import Instant
+    from portvakt.model.values import Instant, Secret
 
 DEADLINE = 10.0
 """Seconds for a token request: name, connection, TLS, answer."""
 
 _FAULT = 500
+_OK = 200
 _GUESSED = 3  # so many characters of a secret tell nothing
 
 
@@ -50,10 +59,14 @@ class Later:
 
 @dataclass(frozen=True, slots=True)
 class Nothing:
-    """No answer came, or a fault of the server's own. `seconds`: as for `Later`."""
+    """No answer came, or a fault of the server's own. `seconds`: as for `Later`.
+
+    `unsent`: the request certainly reached nobody.
+    """
 
     cause: str
     seconds: float | None = None
+    unsent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +76,22 @@ class Nonsense:
     cause: str
 
 
-Outcome: TypeAlias = Tokens | No | Later | Nothing | Nonsense
+@dataclass(frozen=True, slots=True)
+class Over:
+    """There is no log-in, or it has ended. `advice` says what the user has to do."""
+
+    cause: str
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
+class GivenBack:
+    """A token was revoked."""
+
+
+Failed: TypeAlias = No | Later | Nothing | Nonsense | Over
+Outcome: TypeAlias = Tokens | Failed
+FoundT = TypeVar("FoundT")
 
 
 @dataclass(slots=True)
@@ -80,27 +108,74 @@ class Asker:
     endpoint: TokenEndpoint | None
     trust: ssl.SSLContext | None
     wall: Callable[[], Instant]
-    _found: TokenEndpoint | None = field(default=None, init=False)
+    _document: bytes | None = field(default=None, init=False, repr=False)
 
     async def ask(self, seconds: float = DEADLINE) -> Outcome:
-        """Ask once, within `seconds`, metadata and all."""
-        outcome: Outcome
+        """Ask once with the client's own credentials, within `seconds`, metadata and all."""
+        return await self.exchange(lambda endpoint: token_request(endpoint, self.wish), seconds)
+
+    async def exchange(
+        self, request: Callable[[TokenEndpoint], Request], seconds: float = DEADLINE, *hidden: Secret
+    ) -> Outcome:
+        """Send a request to the token endpoint, once. No outcome repeats what is `hidden`."""
+
+        async def exchanged() -> Outcome:
+            endpoint = await self._token_endpoint()
+            reply = await self._fetcher(endpoint).send(request(endpoint))
+            return self._heard(endpoint, reply, hidden)
+
+        return await self._attempt(exchanged, seconds)
+
+    async def authorization(self, seconds: float = DEADLINE) -> AuthorizationEndpoint | Failed:
+        """Find out where a browser is sent."""
+        if self.endpoint is not None:
+            known = documented_authorization(self.provider, self.issuer)
+            assert known is not None  # noqa: S101  connect states it
+            return known
+
+        async def found() -> AuthorizationEndpoint | Failed:
+            return read_authorization(self.issuer, await self._metadata())
+
+        return await self._attempt(found, seconds)
+
+    async def give_back(self, token: Secret, seconds: float = DEADLINE) -> GivenBack | Failed | None:
+        """Revoke a token (RFC 7009). None: the issuer's metadata names no place for that, or there is none."""
+
+        async def given() -> GivenBack | Failed | None:
+            endpoint = await self._token_endpoint()
+            try:
+                there = read_revocation(self.issuer, await self._metadata(), endpoint)
+            except FetchFailed as error:
+                if not error.answered:
+                    raise
+                return None
+            if there is None:
+                return None
+            reply = await self._fetcher(there).send(revocation_request(there, self.wish, token))
+            if reply.status == _OK:  # RFC 7009 §2.2: whatever the token was
+                return GivenBack()
+            heard = self._heard(there, reply, (token,))
+            return Nonsense("tokens came for a revocation") if isinstance(heard, Tokens) else heard
+
+        return await self._attempt(given, seconds)
+
+    async def _attempt(self, work: Callable[[], Awaitable[FoundT | Failed]], seconds: float) -> FoundT | Failed:
+        """Do a work within `seconds`; what it raises becomes an outcome."""
+        outcome: FoundT | Failed
         try:
             async with asyncio.timeout(seconds):
-                endpoint = self.endpoint or self._found or await self._discover()
-                reply = await self._fetcher(endpoint).send(token_request(endpoint, self.wish))
-            outcome = self._heard(endpoint, reply)
+                outcome = await work()
         except TimeoutError:
             outcome = Nothing(f"no complete answer within {seconds:.0f} s")
         except FetchFailed as error:
-            outcome = Nonsense(str(error)) if error.answered else Nothing(str(error))
+            outcome = Nonsense(str(error)) if error.answered else Nothing(str(error), unsent=error.unsent)
         except MetadataRefused as error:
             outcome = Nonsense(f"the metadata of {self.issuer} is not usable: {error}")
         if isinstance(outcome, Nothing | Nonsense):
-            self._found = None
+            self._document = None
         return outcome
 
-    def _heard(self, endpoint: TokenEndpoint, reply: Reply) -> Outcome:
+    def _heard(self, endpoint: TokenEndpoint, reply: Reply, hidden: tuple[Secret, ...]) -> Outcome:
         try:
             heard = read_token_reply(endpoint, self.wish, reply)
         except ReplyError as error:
@@ -112,29 +187,38 @@ class Asker:
             return Later(wait if heard.exceeded is None else float(heard.exceeded.seconds))
         if heard.status >= _FAULT:
             return Nothing(f"the token endpoint answers {heard.status}", wait)
-        return No(replace(heard, code=self._safe(heard.code), description=self._safe(heard.description)))
+        code, description = (self.safe(text, hidden) for text in (heard.code, heard.description))
+        return No(replace(heard, code=code, description=description))
 
-    def _safe(self, text: str) -> str:
-        """Return a stranger's words without line breaks and the like, and without the secret, should they repeat it."""
+    def safe(self, text: str, hidden: tuple[Secret, ...] = ()) -> str:
+        """Return a stranger's words without line breaks and the like, and without a secret, should they repeat it."""
         shown = "".join(character if character.isprintable() else " " for character in text)
-        secret = self.wish.client_secret.reveal()
-        shown = shown.replace(secret, "***")
-        for length in range(len(secret) - 1, _GUESSED, -1):  # words that are too long were cut, perhaps within it
-            shown = shown.removesuffix(secret[:length])
+        secrets = hidden if self.wish.client_secret is None else (self.wish.client_secret, *hidden)
+        for secret in (one.reveal() for one in secrets):
+            shown = shown.replace(secret, "***")
+            for length in range(len(secret) - 1, _GUESSED, -1):  # words that are too long were cut, perhaps within it
+                shown = shown.removesuffix(secret[:length])
         return shown
 
-    async def _discover(self) -> TokenEndpoint:
+    async def _token_endpoint(self) -> TokenEndpoint:
+        if self.endpoint is not None:
+            return self.endpoint
+        public = self.wish.client_secret is None
+        return read_metadata(self.issuer, await self._metadata(), self.provider, public=public)
+
+    async def _metadata(self) -> bytes:
         """Read the issuer's metadata, where RFC 8414 puts it, else where OpenID Connect does."""
-        fetcher = Fetcher((self.issuer,), self.trust, from_environment=True)
-        first, second = metadata_urls(self.issuer)
-        try:
-            fetched = await fetcher.fetch(first)
-        except FetchFailed as error:
-            if not error.answered:
-                raise
-            fetched = await fetcher.fetch(second)
-        self._found = read_metadata(self.issuer, fetched.body, self.provider)
-        return self._found
+        if self._document is None:
+            fetcher = Fetcher((self.issuer,), self.trust, from_environment=True)
+            first, second = metadata_urls(self.issuer)
+            try:
+                fetched = await fetcher.fetch(first)
+            except FetchFailed as error:
+                if not error.answered:
+                    raise
+                fetched = await fetcher.fetch(second)
+            self._document = fetched.body
+        return self._document
 
     def _fetcher(self, endpoint: TokenEndpoint) -> Fetcher:
         named = (endpoint.url,) if endpoint.named else ()

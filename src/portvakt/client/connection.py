@@ -2,37 +2,49 @@
 
 from __future__ import annotations
 
-import math
-import re
+import shlex
 import ssl
+from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from inspect import iscoroutinefunction
+from typing import TYPE_CHECKING, Literal
 
 from portvakt.client.address import place
+from portvakt.client.arguments import (
+    CLIENT_CREDENTIALS,
+    Public,
+    check_credential,
+    check_texts,
+    check_wish,
+    checked_wait,
+    located,
+)
 from portvakt.client.asking import Asker
 from portvakt.client.auth import auth_of
 from portvakt.client.calling import Calls
 from portvakt.client.clock import counting, wall
+from portvakt.client.folder import LoginFile, login_folder
 from portvakt.client.library import http_library
+from portvakt.client.logging_in import LoggingIn, in_a_thread
+from portvakt.client.login import Login
+from portvakt.client.renewing import FilePlace, HandedPlace, Renewer
 from portvakt.client.source import TokenSource
+from portvakt.model.provider import Refresh
 from portvakt.model.values import Instant, Secret
-from portvakt.protocol.ask.endpoint import check_issuer, documented_endpoint
+from portvakt.protocol.ask.authorize import asked_scope
 from portvakt.protocol.ask.token import Wish
-from portvakt.providers import PROVIDERS
-from portvakt.wire.issuer_url import check_issuer_url
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from portvakt.client.auth import Auth
+    from portvakt.client.begun import StartedLogin
+    from portvakt.client.renewing import Place
     from portvakt.client.token import Token
     from portvakt.model.provider import Provider
-    from portvakt.protocol.ask.endpoint import TokenEndpoint
 
 MAX_WAIT = 30.0
-_VSCHARS = re.compile(r"[\x20-\x7e]{1,4096}")  # RFC 6749 App. A.1, A.2
-_SCOPE_TOKEN = r"[\x21\x23-\x5b\x5d-\x7e]+"  # RFC 6749 §3.3
-_SCOPE = re.compile(f"(?:{_SCOPE_TOKEN}(?: {_SCOPE_TOKEN})*)?")
-_RESOURCE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!$-;=?-Z\[\]_a-z~]+")  # RFC 3986 §4.3: absolute, so no fragment
-_GRANT = "client_credentials"
+STORED: Literal["stored"] = "stored"
 
 
 class Connection:
@@ -41,11 +53,14 @@ class Connection:
     Made by `connect`. The token lives in memory only.
     """
 
-    def __init__(self, who: str, source: TokenSource, calls: Calls, api_url: str | None) -> None:
+    def __init__(
+        self, who: str, source: TokenSource, calls: Calls, api_url: str | None, logging_in: LoggingIn | None
+    ) -> None:
         self._who = who
         self._source = source
         self._calls = calls
         self._api_url = api_url
+        self._logging_in = logging_in
 
     def get_token(self) -> Token:
         """Return an access token that is good now, asking for one only if there is none, or the old one nears its end.
@@ -58,6 +73,7 @@ class Connection:
             RateLimited: a 429 asks for a longer wait than `max_wait`.
             Unreachable: no answer, or a fault of the server, three times within 10 seconds.
             BadReply: an answer that is none.
+            LoginRequired: it acts for a user, and nobody is logged in.
         """
         held = self._source.held
         if counting() < held.renew_at:
@@ -93,6 +109,57 @@ class Connection:
             raise ValueError("an issuer's metadata does not name its API: say connect(..., api_url=...)")
         return self._api_url
 
+    def start_login(self, *, redirect_uri: str, **more: str) -> StartedLogin:
+        """Begin to log a user in: `url` is where to send the browser, `kept` is for the session of that browser.
+
+        `redirect_uri` is a page of yours, as it was registered. `more` are parameters of the provider's own, such as
+        `organisation_number` and `locale` at Luca.
+
+        Raises:
+            ValueError: nobody logs in at this provider; an argument is malformed.
+            ClientError: an issuer's metadata could not be had.
+        """
+        return in_a_thread(self._log_in().start(redirect_uri, more))
+
+    async def astart_login(self, *, redirect_uri: str, **more: str) -> StartedLogin:
+        """Do as `start_login`, in asyncio."""
+        return await self._log_in().start(redirect_uri, more)
+
+    def finish_login(self, callback_url: str, kept: str) -> Login:
+        """Return the log-in, from the URL that the browser came back with and what its session kept.
+
+        Take `kept` out of the session with the same move: it is good once. Nothing is stored here.
+
+        Raises:
+            LoginRefused: the user said no, or this is not the answer to what `kept` began.
+            ClientError: the code was not exchanged (TokenRefused, Unreachable, …). Begin again: it is good once.
+        """
+        url, secret = Secret(callback_url), Secret(kept)
+        callback_url = kept = ""  # from here on no traceback shows them
+        return in_a_thread(self._log_in().finish(url, secret))
+
+    async def afinish_login(self, callback_url: str, kept: str) -> Login:
+        """Do as `finish_login`, in asyncio."""
+        url, secret = Secret(callback_url), Secret(kept)
+        callback_url = kept = ""  # from here on no traceback shows them
+        return await self._log_in().finish(url, secret)
+
+    def revoke_login(self, login: Login) -> bool:
+        """End a log-in at its server (RFC 7009): all its tokens. False: the server names no place for that.
+
+        Raises: ClientError; then nothing was ended.
+        """
+        return in_a_thread(self._log_in().give_back(login))
+
+    async def arevoke_login(self, login: Login) -> bool:
+        """Do as `revoke_login`, in asyncio."""
+        return await self._log_in().give_back(login)
+
+    def _log_in(self) -> LoggingIn:
+        if self._logging_in is None:
+            raise ValueError(f"nobody logs in at {self._who}: it gives tokens to clients themselves")
+        return self._logging_in
+
     def __repr__(self) -> str:
         return f"<portvakt connection to {self._who}>"
 
@@ -101,27 +168,38 @@ def connect(  # noqa: PLR0913  each is a choice of the caller's, by name
     provider: str,
     *,
     client_id: str,
-    client_secret: str,
+    client_secret: str | Public = Public.CLIENT,
     environment: str | None = None,
     base_url: str | None = None,
     api_url: str | None = None,
     scope: str = "",
     resource: str | None = None,
+    login: Login | Literal["stored"] | None = None,
+    on_renewed: Callable[[Login], object] | None = None,
     max_wait: float = MAX_WAIT,
     tls: ssl.SSLContext | None = None,
 ) -> Connection:
-    """Return a connection to a provider's API, with the client's own credentials (RFC 6749 §4.4). Nothing is sent yet.
+    """Return a connection to a provider's API. Nothing is sent yet.
+
+    It acts with the client's own credentials (RFC 6749 §4.4); on a user's behalf (§4.1) if a log-in is named, if the
+    provider knows nothing else (Luca), or if the client has no secret.
 
     Args:
-        provider: `breeze`, `prisjakt` or `standard`; or an issuer's URL, whose metadata is then read (RFC 8414, else
-            OpenID Connect discovery; https, or http on loopback). Its `issuer` must be that very text.
+        provider: `breeze`, `luca`, `prisjakt` or `standard`; or an issuer's URL, whose metadata is then read (RFC 8414,
+            else OpenID Connect discovery; https, or http on loopback). Its `issuer` must be that very text.
         client_id: as the provider gave it.
-        client_secret: from the environment or a secret manager, never from code.
+        client_secret: from the environment or a secret manager, never from code. Left out: a public client, which has
+            none.
         environment: which of the provider's, such as `test`; may be left out if it has only one.
         base_url: a sandbox or another deployment, instead of `environment`.
         api_url: where the API lives, if an issuer's URL is given: tokens then go there only.
-        scope: what to ask for, separated by spaces (RFC 6749 §3.3); "" leaves it to the client's registration.
+        scope: what to ask for, separated by spaces (RFC 6749 §3.3); "" leaves it to the client's registration. Of a
+            log-in: what it must have been given at least.
         resource: the API to ask a token for (RFC 8707 §2), an absolute URI.
+        login: a log-in that `finish_login` returned; or `"stored"`, the one that `portvakt login` put into a file of
+            this user's for this client at this issuer.
+        on_renewed: is given each renewed log-in, in a thread of portvakt's own, before its token is used: whoever keeps
+            the log-in that was given as `login` replaces it. If it raises, the token is not used.
         max_wait: seconds that a 429 may keep a call waiting, at the token endpoint and at the API each; more than
             that raises `RateLimited` at once.
         tls: whom to trust, for authorities that the system does not know. None: the system's, or `SSL_CERT_FILE`.
@@ -131,104 +209,74 @@ def connect(  # noqa: PLR0913  each is a choice of the caller's, by name
         TypeError: an argument is of another type.
         ModuleNotFoundError: neither httpx2 nor httpx is installed.
     """
-    secret, client_secret = Secret(client_secret), ""  # from here on no traceback shows it
-    _check_credential("client_secret", secret)
-    _check_credential("client_id", Secret(client_id))
-    _check_texts(provider=provider, scope=scope)
+    secret = None if client_secret is Public.CLIENT else Secret(client_secret)
+    client_secret = ""  # from here on no traceback shows it
+    if not (login is None or login == STORED or isinstance(login, Login)):
+        login = None  # nor this, which may be the text of one
+        raise TypeError('login is a Login, "stored", or None; a text that was kept is read by Login.from_text')
+    if secret is not None:
+        check_credential("client_secret", secret)
+    check_credential("client_id", Secret(client_id))
+    check_texts(provider=provider, scope=scope)
     choices = {"environment": environment, "base_url": base_url, "api_url": api_url, "resource": resource}
-    _check_texts(**{name: chosen for name, chosen in choices.items() if chosen is not None})
-    _check_wish(scope, resource)
-    wish = Wish(client_id=client_id, client_secret=secret, scope=scope, resource=resource)
-    max_wait = _wait(max_wait)
+    check_texts(**{name: chosen for name, chosen in choices.items() if chosen is not None})
+    check_wish(scope, resource)
+    max_wait = checked_wait(max_wait)
     if tls is not None and not isinstance(tls, ssl.SSLContext):
         raise TypeError("tls is an ssl.SSLContext, or None")
     http_library()  # it is missed here rather than at the first call
-    contract, issuer, api, endpoint = _located(provider, environment, base_url, api_url)
-    who = contract.title if endpoint else "the issuer"
-    who = f"{who} at {issuer}"
+    contract, issuer, api, endpoint = located(provider, environment, base_url, api_url)
+    who = f"{contract.title if endpoint else 'the issuer'} at {issuer}"
+    wish = Wish(client_id=client_id, client_secret=secret, scope=scope, resource=resource)
+    _check_login(contract, wish, login, on_renewed)
+    on_behalf = login is not None or secret is None or CLIENT_CREDENTIALS not in contract.grants
+    if on_behalf:
+        wish = replace(wish, scope=asked_scope(contract, scope))
     asker = Asker(issuer, contract, wish, endpoint, tls, lambda: Instant(int(wall())))
-    source = TokenSource(asker.ask, who, max_wait)
-    home = None if api is None else place(api)
-    return Connection(who, source, Calls(source, contract.api, home, max_wait), api)
-
-
-def _located(
-    name: str, environment: str | None, base_url: str | None, api_url: str | None
-) -> tuple[Provider, str, str | None, TokenEndpoint | None]:
-    """Return the contract, the issuer, the API's URL and the token endpoint; None: not known without metadata."""
-    if "://" in name:
-        if environment is not None or base_url is not None:
-            raise ValueError("an issuer's URL says all: leave environment and base_url out")
-        _require(check_issuer(name), "the issuer's URL")
-        return PROVIDERS["standard"], name, None if api_url is None else _checked("api_url", api_url), None
-    if name not in PROVIDERS:
-        raise ValueError(f"no provider of that name; there are {', '.join(PROVIDERS)}, or an issuer's https:// URL")
-    contract = PROVIDERS[name]
-    if _GRANT not in contract.grants:
-        raise ValueError(f"{contract.title} gives tokens on a user's behalf only, which connect cannot ask for yet")
-    if api_url is not None:
-        raise ValueError(f"{contract.title}'s API is known: leave api_url out, or say base_url")
-    if base_url is not None:
-        if environment is not None:
-            raise ValueError("environment and base_url name two places; give one of them")
-        base = _checked("base_url", base_url)
-        issuer, api = base + contract.auth_path, base + contract.api_path
+    if isinstance(login, Login) and login.issuer != issuer:
+        raise ValueError("login is another issuer's")
+    if on_behalf:
+        source = _source(asker, who, max_wait, login, on_renewed, _advice(provider, base_url, client_id))
     else:
-        issuer, api = _environment(contract, environment)
-    return contract, issuer, api, documented_endpoint(contract, issuer)
+        source = TokenSource(asker.ask, who, max_wait)
+    home = None if api is None else place(api)
+    logging_in = None if contract.authorize_path is None else LoggingIn(asker, who, wall)
+    return Connection(who, source, Calls(source, contract.api, home, max_wait), api, logging_in)
 
 
-def _environment(contract: Provider, wanted: str | None) -> tuple[str, str]:
-    known = {one.name: one for one in contract.environments}
-    if not known:
-        raise ValueError(f"{contract.title} has no address of its own: say base_url, or give the issuer's URL instead")
-    if wanted is None and len(known) > 1:
-        raise ValueError(f"which environment of {contract.title}? There are {', '.join(known)}; or say base_url")
-    found = known.get(next(iter(known)) if wanted is None else wanted)
-    if found is None:
-        raise ValueError(f"{contract.title} has no such environment; there are {', '.join(known)}; or say base_url")
-    return found.issuer_url, found.api_url
+def _source(
+    asker: Asker,
+    who: str,
+    max_wait: float,
+    login: Login | Literal["stored"] | None,
+    on_renewed: Callable[[Login], object] | None,
+    advice: str,
+) -> TokenSource:
+    """Return what gives the tokens of a log-in."""
+    at: Place
+    if isinstance(login, Login):
+        at, advice = HandedPlace(login, on_renewed), "The user has to log in again: begin with start_login."
+    else:
+        at = FilePlace(LoginFile(login_folder(), asker.issuer, asker.wish.client_id))
+    renewer = Renewer(asker, at, who=who, advice=advice, wall=wall)
+    return TokenSource(renewer.ask, who, max_wait, let_go=renewer.let_go)
 
 
-def _checked(name: str, url: str) -> str:
-    url = url.rstrip("/")
-    _require(check_issuer_url(url), name)
-    return url
+def _advice(provider: str, base_url: str | None, client_id: str) -> str:
+    """Return what to type, so that a shell takes it as it is."""
+    words = ["portvakt", "login", provider, *(["--base-url", base_url] if base_url else []), "--client-id", client_id]
+    return f"Run: {shlex.join(words)}"
 
 
-def _require(problem: str | None, name: str) -> None:
-    if problem is not None:
-        raise ValueError(f"{name} {problem}")
-
-
-def _check_credential(name: str, value: Secret) -> None:
-    """Raise a ValueError or a TypeError that says what is wrong and does not repeat the value."""
-    if not isinstance(value.reveal(), str):
-        raise TypeError(f"{name} is a text")
-    if not value:
-        raise ValueError(f"{name} is empty: is the variable set that it comes from?")
-    if value.reveal() != value.reveal().strip():
-        raise ValueError(f"{name} begins or ends with white space: strip the line that it was read from")
-    if not _VSCHARS.fullmatch(value.reveal()):
-        raise ValueError(f"{name} holds characters that no credential has, or is too long")
-
-
-def _check_texts(**texts: object) -> None:
-    for name, text in texts.items():
-        if not isinstance(text, str):
-            raise TypeError(f"{name} is a text")
-
-
-def _check_wish(scope: str, resource: str | None) -> None:
-    if not _SCOPE.fullmatch(scope):
-        raise ValueError("scope is names of scopes, separated by one space each (RFC 6749 §3.3)")
-    if resource is not None and not _RESOURCE.fullmatch(resource):
-        raise ValueError("resource is not an absolute URI without fragment (RFC 8707 §2)")
-
-
-def _wait(seconds: float) -> float:
-    if type(seconds) not in (int, float):
-        raise TypeError("max_wait is a number of seconds")
-    if not (seconds >= 0 and math.isfinite(seconds)):
-        raise ValueError("max_wait is 0 or more seconds")
-    return float(seconds)
+def _check_login(contract: Provider, wish: Wish, login: object, on_renewed: object) -> None:
+    """Raise what is wrong with how a user is to be acted for."""
+    if on_renewed is not None and (not callable(on_renewed) or iscoroutinefunction(on_renewed)):
+        raise TypeError("on_renewed is a plain function")
+    if on_renewed is not None and not isinstance(login, Login):
+        raise ValueError("on_renewed is for a log-in that is given as login=")
+    if contract.authorize_path is None and login is not None:
+        raise ValueError(f"{contract.title} knows no log-in: leave login out")
+    if wish.client_secret is None and (contract.authorize_path is None or contract.refresh is Refresh.STATIC):
+        raise ValueError(f"client_secret is missing: {contract.title} gives nothing to a client without one")
+    if isinstance(login, Login) and login.client_id != wish.client_id:
+        raise ValueError("login is another client's")

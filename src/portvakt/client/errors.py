@@ -47,5 +47,23 @@ class Unreachable(ClientError):
         self.retry_at = retry_at
 
 
+class LoginRequired(ClientError):
+    """A user has to log in: nobody has, or what they gave has ended. The text says how. Trying again is no use."""
+
+
+class LoginRefused(ClientError):
+    """A browser came back without what was asked for.
+
+    `code` is the authorization server's error code (RFC 6749 §4.1.2.1), such as `access_denied` where the user said no,
+    and `description` its own words; both are "" where what came back is not the answer to what was asked. Nothing was
+    sent then.
+    """
+
+    def __init__(self, text: str, *, code: str = "", description: str = "") -> None:
+        super().__init__(text)
+        self.code = code
+        self.description = description
+
+
 class WrongTarget(ClientError):
     """A token was to be sent where it does not belong: another host than the API's, or plain http. It was not sent."""

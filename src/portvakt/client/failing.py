@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from portvakt.client.asking import Later, No, Nothing
-from portvakt.client.errors import BadReply, ClientError, RateLimited, TokenRefused, Unreachable
+from portvakt.client.asking import Later, No, Nothing, Over
+from portvakt.client.errors import BadReply, ClientError, LoginRequired, RateLimited, TokenRefused, Unreachable
 
 if TYPE_CHECKING:
-    from portvakt.client.asking import Nonsense
+    from portvakt.client.asking import Failed
 
 ADVICE = {
     "invalid_client": "Check client_id and client_secret, and that both belong to this environment.",
@@ -19,7 +19,7 @@ ADVICE = {
 }
 
 
-def error_of(outcome: No | Later | Nothing | Nonsense, who: str, retry_at: int, max_wait: float) -> ClientError:
+def error_of(outcome: Failed, who: str, retry_at: int, max_wait: float) -> ClientError:
     """Return the exception for an outcome that is no token. `retry_at`: Unix seconds; `max_wait`: seconds."""
     if isinstance(outcome, No):
         refused = outcome.refused
@@ -32,6 +32,8 @@ def error_of(outcome: No | Later | Nothing | Nonsense, who: str, retry_at: int, 
     if isinstance(outcome, Nothing):
         text = f"{who} gave no token: {outcome.cause}. It is asked again from {moment(retry_at)} on."
         return Unreachable(text, retry_at=retry_at)
+    if isinstance(outcome, Over):
+        return LoginRequired(f"{outcome.cause}. {outcome.advice}".rstrip())
     return BadReply(f"{who} gave no token: {outcome.cause}")
 
 

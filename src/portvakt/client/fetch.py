@@ -43,12 +43,14 @@ _MAX_AGE = re.compile(r"(?:^|,)\s*max-age=\"?([0-9]{1,9})\"?\s*(?:,|$)", re.ASCI
 class FetchFailed(Exception):
     """Nothing usable was received. The text names the host and the cause, never a query or what was received.
 
-    `answered`: whether it is the answer that is bad; else there was none, and asking again may bring one.
+    `answered`: whether it is the answer that is bad; else there was none, and asking again may bring one. `unsent`:
+    the request certainly reached nobody.
     """
 
-    def __init__(self, text: str, *, answered: bool = False) -> None:
+    def __init__(self, text: str, *, answered: bool = False, unsent: bool = False) -> None:
         super().__init__(text)
         self.answered = answered
+        self.unsent = unsent
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +146,9 @@ class Fetcher:
         try:
             addresses = await self.resolver(goal.host, goal.port)
         except (OSError, UnicodeError):
-            raise FetchFailed(f"{goal.host}: the name is not known") from None
+            raise FetchFailed(f"{goal.host}: the name is not known", unsent=True) from None
         if not addresses:
-            raise FetchFailed(f"{goal.host}: the name is not known")
+            raise FetchFailed(f"{goal.host}: the name is not known", unsent=True)
         if goal.host not in {host for host, _ in named} and not all(map(is_public, addresses)):
             raise FetchFailed(f"{goal.host}: not a public address, and not a host that was configured")
         if goal.scheme == "http" and not all(map(is_loopback, addresses)):
@@ -171,7 +173,7 @@ class Fetcher:
                     continue  # the next address: nothing was sent
                 except http.HTTPError as error:
                     raise FetchFailed(f"{goal.host}: {type(error).__name__}") from None
-        raise FetchFailed(f"{goal.host}: no connection")
+        raise FetchFailed(f"{goal.host}: no connection", unsent=True)
 
     def _client(self, proxy: str | None) -> httpx2.AsyncClient:
         http = http_library()

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from portvakt.client import clock
-from portvakt.client.asking import DEADLINE, Later, No, Nonsense, Nothing
+from portvakt.client.asking import DEADLINE, Later, Nothing
 from portvakt.client.failing import error_of
 from portvakt.client.token import Token
 from portvakt.model.decision import Tokens
@@ -23,7 +23,7 @@ from portvakt.protocol.ask.timing import pause_after, windows
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from portvakt.client.asking import Outcome
+    from portvakt.client.asking import Failed, Outcome
 
 ATTEMPTS = 3
 """So often a request without an answer is sent before those who wait are told. Asking again costs nothing else."""
@@ -51,7 +51,7 @@ class Failure:
     It is a value: each caller gets an exception of its own, with no frame of another's.
     """
 
-    outcome: No | Later | Nothing | Nonsense
+    outcome: Failed
     until: float
 
 
@@ -63,8 +63,9 @@ class TokenSource:
     """Gives a token whenever one is wanted, and asks for one only when it must.
 
     `ask` asks once, within so many seconds, and raises nothing. `who` is how errors and the log call the issuer.
-    `max_wait` is in seconds. Every request runs in a thread of its own, so that nobody who waits owns it: a coroutine
-    may be cancelled, an event loop may end, and the others still get their token.
+    `max_wait` is in seconds. `let_go` is told each token that an API refused. Every request runs in a thread of its
+    own, so that nobody who waits owns it: a coroutine may be cancelled, an event loop may end, and the others still
+    get their token.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class TokenSource:
         wall: Callable[[], float] = clock.wall,
         draw: Callable[[], float] = clock.draw,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        let_go: Callable[[Token], None] = lambda _token: None,
     ) -> None:
         self.held: Held = NO_TOKEN
         self._ask = ask
@@ -86,6 +88,7 @@ class TokenSource:
         self._wall = wall
         self._draw = draw
         self._sleep = sleep
+        self._let_go = let_go
         self._failures = 0  # in a row
         self._failure: Failure | None = None
         self._fruitless = 0  # tokens let go of in a row, with no word yet of the next
@@ -123,6 +126,7 @@ class TokenSource:
             if now < self._fruitless_until:
                 return False
             self.held = NO_TOKEN
+            self._let_go(token)
             self._fruitless_until = now + min(LONGEST_REST, 2.0 ** min(self._fruitless, 10))
             self._fruitless += 1
             return True
@@ -226,7 +230,7 @@ class TokenSource:
         _log.debug("%s gave a token for %d s", self._who, lifetime)
         return token
 
-    def _failed(self, outcome: No | Later | Nothing | Nonsense) -> Failure:
+    def _failed(self, outcome: Failed) -> Failure:
         self._failures += 1
         now = self._now()
         rest = pause_after(self._failures, self._draw())

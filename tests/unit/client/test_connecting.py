@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import ssl
 import traceback
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,12 +15,14 @@ from portvakt.client import (
     BadReply,
     ClientError,
     Connection,
+    Login,
     RateLimited,
     TokenRefused,
     Unreachable,
     WrongTarget,
     connect,
 )
+from portvakt.client.arguments import Public
 from portvakt.client.asking import No, Nothing
 from portvakt.model.decision import Refused, Tokens
 from portvakt.model.provider import Body
@@ -31,7 +34,30 @@ if TYPE_CHECKING:
 
 SECRET = "q3V9x0-ZrT_b1Lk7uMw8Yc2NhPfJdGaE5sXoKiQeRtU"
 TOKEN = "wYp2nX8-kV4tJz6RmQb0HcLd9SfGa3EuI7oTx5CvBnM"
-CANARIES = Canaries([("client secret", SECRET), ("token", TOKEN)])
+REFRESH_TOKEN = "pvk_rt_Zk3vQ8mW1xR6tY0uB5nC9dF2gH7jL4aS"
+CANARIES = Canaries([("client secret", SECRET), ("token", TOKEN), ("refresh token", REFRESH_TOKEN)])
+
+
+def a_login(**more: Any) -> Login:
+    members: dict[str, Any] = {"issuer": "https://go.lucaregnskap.no", "client_id": "oauth_1", **more}
+    return replace(
+        Login(
+            issuer="",
+            client_id="",
+            access_token=Secret(TOKEN),
+            expires_at=2_000_000_000,
+            lifetime=3600,
+            scope="accounting",
+            resource=None,
+            refresh_token=Secret(REFRESH_TOKEN),
+            since=1_700_000_000,
+        ),
+        **members,
+    )
+
+
+async def saved_later(_login: Login) -> None:
+    """Look like a function that keeps a log-in."""
 
 
 def connected(provider: str = "breeze", **more: Any) -> Connection:
@@ -134,7 +160,12 @@ WRONG = [
     ({"base_url": "https://" + "b" * 3000}, "base_url is longer than 2048 characters"),
     ({"provider": "standard"}, "Standard OAuth 2.0 has no address of its own: say base_url, or give the issuer's URL"),
     ({"provider": "standard", "environment": "test"}, "Standard OAuth 2.0 has no address of its own"),
-    ({"provider": "luca", "environment": "production"}, "Luca Regnskap gives tokens on a user's behalf only"),
+    ({"environment": "test", "login": "stored"}, "Breeze knows no log-in: leave login out"),
+    ({"environment": "test", "client_secret": Public.CLIENT}, "client_secret is missing: Breeze gives nothing"),
+    ({"provider": "luca", "client_secret": Public.CLIENT}, "client_secret is missing: Luca Regnskap gives nothing"),
+    ({"provider": "luca", "on_renewed": print}, "on_renewed is for a log-in that is given as login="),
+    ({"provider": "luca", "login": a_login(client_id="other")}, "login is another client's"),
+    ({"provider": "luca", "login": a_login(issuer="https://id.example")}, "login is another issuer's"),
     ({"provider": "http://id.example"}, "the issuer's URL is plain http, which is for loopback only"),
     ({"provider": "https://id.example/?a"}, "the issuer's URL has a query or a fragment"),
     ({"provider": "https://id.example//"}, "the issuer's URL ends with a slash"),
@@ -181,6 +212,10 @@ WRONG_TYPES = [
     ({"environment": "test", "max_wait": "30"}, "max_wait is a number of seconds"),
     ({"environment": "test", "max_wait": True}, "max_wait is a number of seconds"),
     ({"environment": "test", "max_wait": None}, "max_wait is a number of seconds"),
+    ({"provider": "luca", "login": "kept"}, 'login is a Login, "stored", or None'),
+    ({"provider": "luca", "login": a_login().to_text()}, "a text that was kept is read by Login.from_text"),
+    ({"provider": "luca", "login": a_login(), "on_renewed": "save"}, "on_renewed is a plain function"),
+    ({"provider": "luca", "login": a_login(), "on_renewed": saved_later}, "on_renewed is a plain function"),
     ({"environment": "test", "tls": True}, "tls is an ssl.SSLContext, or None"),
     ({"environment": "test", "tls": "/etc/ca.pem"}, "tls is an ssl.SSLContext, or None"),
 ]
@@ -335,10 +370,12 @@ def test_every_error_has_one_root() -> None:
     assert not issubclass(ClientError, ValueError)
 
 
-def test_every_provider_can_be_asked_or_says_why_not() -> None:
-    for name, contract in PROVIDERS.items():
-        if "client_credentials" in contract.grants:
-            assert connected(name, base_url="https://b.example").api_url.startswith("https://b.example")
-        else:
-            with pytest.raises(ValueError, match="on a user's behalf only"):
-                connected(name, base_url="https://b.example")
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_every_provider_can_be_asked(name: str) -> None:
+    assert connected(name, base_url="https://b.example").api_url.startswith("https://b.example")
+
+
+@pytest.mark.parametrize("name", ["breeze", "prisjakt"])
+def test_where_nobody_logs_in_no_log_in_begins(name: str) -> None:
+    with pytest.raises(ValueError, match=r"nobody logs in at .*: it gives tokens to clients themselves"):
+        connected(name, base_url="https://b.example").start_login(redirect_uri="https://app.example/back")

@@ -128,6 +128,7 @@ def test_a_client_loads_nothing_of_a_server() -> None:
     assert rooms <= {"client", "protocol", "providers", "jose", "wire", "model"}
     assert {name for name in loaded if name.startswith("portvakt.protocol.")} <= {
         "portvakt.protocol.ask",
+        "portvakt.protocol.ask.authorize",
         "portvakt.protocol.ask.endpoint",
         "portvakt.protocol.ask.timing",
         "portvakt.protocol.ask.token",

@@ -181,7 +181,9 @@ def check_callback(expected: Expected, url: str) -> CheckedCallback | Refused:
         raise CallbackRefused("its iss is not the issuer that was asked")
     code, error = parameters.get("code"), parameters.get("error")
     if (code is None) == (error is None):
-        raise CallbackRefused("it holds neither a code nor an error" if code is None else "it holds a code and an error")
+        raise CallbackRefused(
+            "it holds neither a code nor an error" if code is None else "it holds a code and an error"
+        )
     if error is not None:
         return Refused(error if _ERROR.fullmatch(error) else INVALID_REQUEST, _description(parameters))
     if code is None or not _CODE.fullmatch(code):

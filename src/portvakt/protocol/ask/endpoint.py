@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from portvakt.jose.strict_json import read_object
@@ -31,8 +31,8 @@ class MetadataRefused(Exception):
 class TokenEndpoint:
     """A token endpoint as its caller sees it.
 
-    `provider` is how it talks. `authentication` is how a secret is sent, BASIC or POST (RFC 6749 §2.3.1). `named`: whether the caller
-    wrote its host down; else the issuer's metadata named it.
+    `provider` is how it talks. `authentication` is how a secret is sent, BASIC or POST (RFC 6749 §2.3.1). `named`:
+    whether the caller wrote its host down; else the issuer's metadata named it.
     """
 
     url: str
@@ -100,8 +100,8 @@ def read_authorization(issuer: str, body: bytes) -> AuthorizationEndpoint:
     return AuthorizationEndpoint(issuer, _named(issuer, metadata, "authorization_endpoint"), sends_iss)
 
 
-def read_revocation(issuer: str, body: bytes) -> str | None:
-    """Return where a token is given back (RFC 7009), if metadata names a place at the issuer's own origin.
+def read_revocation(issuer: str, body: bytes, endpoint: TokenEndpoint) -> TokenEndpoint | None:
+    """Return where a token is given back (RFC 7009), to be asked as `endpoint` is; None: metadata names no place.
 
     Raises:
         MetadataRefused: as `read_metadata`.
@@ -110,7 +110,7 @@ def read_revocation(issuer: str, body: bytes) -> str | None:
     if "revocation_endpoint" not in metadata:
         return None
     url = _named(issuer, metadata, "revocation_endpoint")
-    return url if _origin(url) == _origin(issuer) else None
+    return replace(endpoint, url=url, body=Body.FORM, named=_origin(url) == _origin(issuer))
 
 
 def _members(issuer: str, body: bytes) -> dict[str, object]:

@@ -39,53 +39,48 @@ class Wish:
 
 def token_request(endpoint: TokenEndpoint, wish: Wish) -> Request:
     """Return the request for a token with the client's own credentials (RFC 6749 §4.4), as its provider asks for it."""
-    parameters = {"grant_type": "client_credentials"}
-    if wish.scope:
-        parameters["scope"] = wish.scope
-    return _request(endpoint, wish, parameters, resource=wish.resource)
+    return _request(endpoint, wish, "client_credentials", {"scope": wish.scope} if wish.scope else {}, wish.resource)
 
 
 def code_exchange(endpoint: TokenEndpoint, wish: Wish, checked: CheckedCallback) -> Request:
     """Return the request that exchanges a code (RFC 6749 §4.1.3). It is sent once: a second use would end it all."""
     expected = checked.expected
     parameters = {
-        "grant_type": "authorization_code",
         "code": checked.code.reveal(),
         "redirect_uri": expected.redirect_uri,
         "code_verifier": expected.verifier.reveal(),  # RFC 7636 §4.5
     }
-    return _request(endpoint, wish, parameters, resource=expected.resource)
+    return _request(endpoint, wish, "authorization_code", parameters, expected.resource)
 
 
-def refresh_request(endpoint: TokenEndpoint, wish: Wish, refresh_token: Secret, *, resource: str | None) -> Request:
+def refresh_request(endpoint: TokenEndpoint, wish: Wish, refresh_token: Secret, resource: str | None) -> Request:
     """Return the request for a new access token (RFC 6749 §6), with the scope that the user gave.
 
     For the same token it is the same request, byte for byte: a repeat may count on the same answer.
     """
-    parameters = {"grant_type": "refresh_token", "refresh_token": refresh_token.reveal()}
-    return _request(endpoint, wish, parameters, resource=resource)
+    return _request(endpoint, wish, "refresh_token", {"refresh_token": refresh_token.reveal()}, resource)
 
 
-def revocation_request(endpoint: TokenEndpoint, url: str, wish: Wish, token: Secret) -> Request:
-    """Return the request that gives a token back at `url` (RFC 7009 §2.1), as at the token endpoint."""
-    there = replace(endpoint, url=url, body=Body.FORM)
-    return _request(there, wish, {"token": token.reveal()}, resource=None)
+def revocation_request(endpoint: TokenEndpoint, wish: Wish, token: Secret) -> Request:
+    """Return the request that gives a token back (RFC 7009 §2.1). `endpoint`: as `read_revocation` returns it."""
+    return _request(endpoint, wish, None, {"token": token.reveal()}, None)
 
 
-def _request(endpoint: TokenEndpoint, wish: Wish, parameters: dict[str, str], *, resource: str | None) -> Request:
+def _request(
+    endpoint: TokenEndpoint, wish: Wish, grant_type: str | None, more: dict[str, str], resource: str | None
+) -> Request:
+    parameters = {} if grant_type is None else {"grant_type": grant_type}
     headers = {"Accept": "application/json", "Content-Type": endpoint.body.value}
-    who: dict[str, str] = {}
     if wish.client_secret is None:
-        who = {"client_id": wish.client_id}  # RFC 6749 §4.1.3, §6: a public client names itself
+        parameters["client_id"] = wish.client_id  # RFC 6749 §4.1.3, §6: a public client names itself
     elif endpoint.authentication is ClientAuthentication.BASIC:
         headers["Authorization"] = _basic(wish.client_id, wish.client_secret)
     else:
-        who = {"client_id": wish.client_id, "client_secret": wish.client_secret.reveal()}
-    grant_type = {name: parameters[name] for name in ("grant_type",) if name in parameters}
-    said = grant_type | who | parameters
+        parameters |= {"client_id": wish.client_id, "client_secret": wish.client_secret.reveal()}
+    parameters |= more
     if resource is not None:
-        said["resource"] = resource
-    body = json.dumps(said) if endpoint.body is Body.JSON else urlencode(said)
+        parameters["resource"] = resource
+    body = json.dumps(parameters) if endpoint.body is Body.JSON else urlencode(parameters)
     return Request(method="POST", url=endpoint.url, headers=tuple(headers.items()), body=body.encode())
 
 
