@@ -12,7 +12,18 @@ Nothing of the server is loaded: an API needs this room, not an authorization se
 
 from portvakt.guard.gate import Guard
 from portvakt.guard.key_set import KeySource
+from portvakt.guard.revocations import RevocationPage, Revocations, RevocationSource, RevocationsUnread, Revoked
 from portvakt.guard.tongue import Denied
 from portvakt.protocol.admit.verified import Verified
 
-__all__ = ["Denied", "Guard", "KeySource", "Verified"]
+__all__ = [
+    "Denied",
+    "Guard",
+    "KeySource",
+    "RevocationPage",
+    "RevocationSource",
+    "Revocations",
+    "RevocationsUnread",
+    "Revoked",
+    "Verified",
+]

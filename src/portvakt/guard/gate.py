@@ -11,6 +11,7 @@ from portvakt.client.address import NotPlain, place
 from portvakt.client.fetch import Fetcher
 from portvakt.guard.asgi import GuardedApp, MetadataApp
 from portvakt.guard.key_set import FetchedKeys, KeysUnavailable
+from portvakt.guard.revocations import READ_EVERY, FetchedRevocations, Revocations, RevocationsUnread, TakenBack
 from portvakt.guard.seen import SeenTokens
 from portvakt.guard.tongue import MISSING_TOKEN, Denied, say
 from portvakt.model.decision import INVALID_REQUEST, INVALID_TOKEN, SERVER_ERROR, Refused
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from portvakt.guard.asgi import App
     from portvakt.guard.key_set import KeySource
+    from portvakt.guard.revocations import RevocationSource
     from portvakt.jose.keys import PublicKey
 
 _WELL_KNOWN = "/.well-known/oauth-protected-resource"
@@ -56,13 +58,15 @@ class Guard:
         leeway: seconds, 0..30, by which the two clocks may differ.
         clock: what time it is.
         keys: where the keys come from instead of the network, for an API in the process of its issuer.
+        revocations: how to learn what was taken back before its end: `Revocations(client_id=…, client_secret=…)`, or
+            a source in the process of the issuer. None: a token is good until it expires.
         fetcher: replaces what fetches, for private certificate authorities.
 
     Raises:
         ValueError: one of these is missing or cannot be right.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  two of them are needed, the others have their usual values
         self,
         *,
         issuer: str,
@@ -72,6 +76,7 @@ class Guard:
         leeway: int = LEEWAY,
         clock: Callable[[], Instant] = _system_clock,
         keys: KeySource | None = None,
+        revocations: Revocations | RevocationSource | None = None,
         fetcher: Fetcher | None = None,
     ) -> None:
         _check_issuer(issuer)
@@ -80,7 +85,9 @@ class Guard:
         self._rules = Rules(issuer=issuer, audience=audience, provider=known, leeway=Seconds(leeway))
         self._kind = known.api.kind if api is None else ApiKind(api)
         self._clock = clock
-        self._keys = keys or FetchedKeys(issuer, clock, fetcher or Fetcher(named_urls=(issuer,)))
+        fetcher = fetcher or Fetcher(named_urls=(issuer,))
+        self._keys = keys or FetchedKeys(issuer, clock, fetcher)
+        self._taken_back = _taken_back(revocations, issuer, clock, fetcher)
         self._seen = SeenTokens(self._rules.leeway)
         self._looked_at = Instant(-1)
         self._scopes = set(known.scopes or ())
@@ -123,6 +130,9 @@ class Guard:
         if now != self._looked_at:  # the keys are looked at once a second: more would cost as much as the rest
             await self._look(now)
         verified = self._seen.find(token, now) or await self._judged(token, now)
+        if self._taken_back is not None and self._taken_back.holds(verified, now):  # also of what was seen before
+            bad = self._rules.provider.api.refused_text
+            raise self._denied(Refused(INVALID_TOKEN, bad, 401, reason="the token was revoked"))
         if scopes <= verified.scopes:  # asked with every request: what is remembered says who it is, not what for
             return verified
         raise self._denied(missing_scopes(verified, scopes), frozenset(scopes))
@@ -159,8 +169,13 @@ class Guard:
         return unguarded(app, public)
 
     def still_good(self, verified: Verified) -> bool:
-        """Whether a token that was verified for something long has not ended by now."""
-        return self._clock() < verified.expires_at + self._rules.leeway
+        """Whether a token that was verified for something long has not ended by now, nor was taken back."""
+        now = self._clock()
+        if self._taken_back is not None:
+            self._taken_back.nudge(now)
+            if self._taken_back.holds(verified, now):
+                return False
+        return now < verified.expires_at + self._rules.leeway
 
     def metadata(self) -> dict[str, object]:
         """Return the protected resource metadata (RFC 9728 §2), to be served at `metadata_path`."""
@@ -195,6 +210,12 @@ class Guard:
         except KeysUnavailable as error:
             refused = Refused(SERVER_ERROR, "Access tokens cannot be verified now.", 503, reason=str(error))
             raise self._denied(refused, retry_after=error.retry_after) from None
+        if self._taken_back is not None:
+            try:
+                await self._taken_back.look(now)
+            except RevocationsUnread as error:
+                refused = Refused(SERVER_ERROR, "Access tokens cannot be verified now.", 503, reason=str(error))
+                raise self._denied(refused, retry_after=Seconds(READ_EVERY)) from None
         self._seen.hold_to(keys)
         self._looked_at = now
         return keys
@@ -227,6 +248,17 @@ class Guard:
         bearer_challenge(scope=" ".join(needed))  # ValueError: a name that no challenge can hold
         self._scopes |= needed
         return needed
+
+
+def _taken_back(
+    revocations: Revocations | RevocationSource | None, issuer: str, clock: Callable[[], Instant], fetcher: Fetcher
+) -> TakenBack | None:
+    if revocations is None:
+        return None
+    if isinstance(revocations, Revocations):
+        source = FetchedRevocations(issuer, revocations, fetcher)
+        return TakenBack(source, clock, refuses_unread=revocations.unread == "refuse")
+    return TakenBack(revocations, clock, refuses_unread=False)
 
 
 def _names_a_token(query: bytes) -> bool:

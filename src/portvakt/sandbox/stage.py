@@ -19,6 +19,7 @@ from portvakt.sandbox.people import settle
 from portvakt.sandbox.quota_gate import quota_gate
 from portvakt.server.own_keys import OwnKeys
 from portvakt.server.quota import Windows
+from portvakt.server.revocations import OwnRevocations
 
 if TYPE_CHECKING:
     from portvakt.model.change import Change
@@ -114,6 +115,7 @@ def apis(application: Application, store: Store, issuer: Issuer, seed: Seed, log
         leeway=0,  # one clock: turned by a token's lifetime, it ends the token
         clock=application.clock,
         keys=OwnKeys(issuer, application.copy, application.clock),
+        revocations=OwnRevocations(issuer, store),
     )
     if provider.name == "breeze":
         api = _breeze(application, issuer, guard, log)

@@ -28,6 +28,8 @@ from portvakt.server.passwords import Passwords
 from portvakt.server.people import Page, pages_of
 from portvakt.server.quota import Windows
 from portvakt.server.readiness import Readiness
+from portvakt.server.revocations import PATH as REVOCATIONS_PATH
+from portvakt.server.revocations import RevocationList
 from portvakt.server.shown_tokens import (
     INTROSPECT_PATH,
     REVOKE_PATH,
@@ -224,6 +226,7 @@ class Application:
         if shows_tokens(issuer):
             self._route(issuer.url + REVOKE_PATH, revoking)
             self._route(issuer.url + INTROSPECT_PATH, Introspecting(tools))
+        self._route(issuer.url + REVOCATIONS_PATH, RevocationList(tools))
         for path, page in pages_of(self._desk(issuer)).items():
             self._route(issuer.url + path, page)
         for name in (METADATA, DISCOVERY):

@@ -18,15 +18,20 @@ _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*")
 _NO_SCOPE = Refused(INVALID_SCOPE, "scope is not a list of scopes separated by one space.")
 
 
-def ask_scopes(provider: Provider, client: Client, asked: str | None) -> tuple[str, ...] | Refused:
-    """Return the scopes that a client may have: those asked for, each once, or its default ones. Never fewer."""
+def ask_scopes(
+    provider: Provider, client: Client, asked: str | None, *, own: frozenset[str] = frozenset()
+) -> tuple[str, ...] | Refused:
+    """Return the scopes that a client may have: those asked for, each once, or its default ones. Never fewer.
+
+    `own`: scopes of the server's own, which it may have whatever scopes the provider documents.
+    """
     if asked is None:
         return client.default_scopes
     scopes = _read(asked)
     if scopes is None:
         return _NO_SCOPE
     known = client.scopes if provider.scopes is None else provider.scopes
-    if not set(scopes) <= set(known) & set(client.scopes):
+    if not set(scopes) <= (set(known) | own) & set(client.scopes):
         return Refused(INVALID_SCOPE, "The client does not have every scope that was asked for.")
     return scopes
 

@@ -23,6 +23,7 @@ from portvakt.protocol.answer.access_token import client_claims, tokens_for
 from portvakt.protocol.answer.asked import ask_scopes, refuse_resource
 from portvakt.protocol.credentials import digest, matching
 from portvakt.protocol.live import why_client_is_dead
+from portvakt.protocol.own_scopes import OWN_SCOPES
 from portvakt.providers.speak import refuse_secret
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def issue(
     refused = refuse_resource(issuer, request.parameters.get("resource"))
     if refused is not None:
         return refused
-    scopes = ask_scopes(issuer.provider, client, request.parameters.get("scope"))
+    scopes = ask_scopes(issuer.provider, client, request.parameters.get("scope"), own=OWN_SCOPES)
     if isinstance(scopes, Refused):
         return scopes
     claims = client_claims(issuer, authenticated.facts, scopes, jti=jti, now=now)

@@ -1,0 +1,146 @@
+"""`<issuer>/revocations`: the grants that ended before their tokens did, for the guards."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs
+
+from portvakt.guard.revocations import RevocationPage, Revoked
+from portvakt.model.decision import INSUFFICIENT_SCOPE, INVALID_REQUEST, INVALID_TOKEN, Granted, Refused
+from portvakt.model.message import TokenRequest
+from portvakt.model.nouns import ClientAuthentication
+from portvakt.model.values import ClientId, Secret
+from portvakt.protocol.answer.presented import read_access_token
+from portvakt.protocol.live import why_client_is_dead
+from portvakt.protocol.own_scopes import REVOCATIONS
+from portvakt.providers.speak import refuse_secret, speak
+from portvakt.server.shown_tokens import json_reply
+from portvakt.store.behalf_reads import FIRST_REVOCATION
+from portvakt.wire.basic import authorization_scheme, parse_basic
+from portvakt.wire.errors import WireError
+from portvakt.wire.www_authenticate import bearer_challenge, parse_bearer
+
+if TYPE_CHECKING:
+    from portvakt.model.behalf import Revocation
+    from portvakt.model.message import Reply
+    from portvakt.model.nouns import ClientFacts, Issuer
+    from portvakt.server.call import Call, Receive, Send
+    from portvakt.server.shown_tokens import Tools
+    from portvakt.store import Store
+
+PATH = "/revocations"
+PAGE = 1000
+"""How many are told at once, or a few more."""
+
+_LONGEST_CURSOR = 18
+_NOT_GET = Refused(INVALID_REQUEST, "This list is read with GET.", 405)
+_NO_CURSOR = Refused(INVALID_REQUEST, "after is not a cursor of this list.")
+_MISSING_SCOPE = Refused(INSUFFICIENT_SCOPE, f"This needs the scope {REVOCATIONS}.", 403)
+_BAD_TOKEN = Refused(INVALID_TOKEN, "The access token is missing, expired or not valid here.", 401)
+
+
+class OwnRevocations:
+    """The list of an issuer in this same process."""
+
+    def __init__(self, issuer: Issuer, store: Store) -> None:
+        self._issuer = issuer
+        self._store = store
+
+    async def after(self, cursor: str | None) -> RevocationPage:
+        """Return what was taken back since a cursor that was given, oldest first."""
+        after = FIRST_REVOCATION if cursor is None else int(cursor)
+        following, found = await self._store.revocations(self._issuer.name, after, PAGE)
+        return RevocationPage(str(following), tuple(map(_told, found)))
+
+
+class RevocationList:
+    """Answers with the list: to a client by its secret, or by an access token of its own, that has the scope."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._list = OwnRevocations(tools.issuer, tools.store)
+
+    async def __call__(self, call: Call, _receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        call.issuer = self._tools.issuer.name
+        said = await self._say(call) if call.scope["method"] in {"GET", "HEAD"} else _NOT_GET
+        if isinstance(said, Refused):
+            call.refused = said
+            await call.reply(self._refusal(said), send)
+        else:
+            await call.reply(said.answer, send)
+
+    async def _say(self, call: Call) -> Granted[Reply] | Refused:
+        client = await self._who(call)
+        if isinstance(client, Refused):
+            return client
+        call.client_id = client.client.id
+        if REVOCATIONS not in client.client.scopes:
+            return _MISSING_SCOPE
+        query = parse_qs(call.scope["query_string"].decode("latin-1"), keep_blank_values=True, max_num_fields=10)
+        asked = query.get("after", [])
+        if len(asked) > 1 or not all(_is_cursor(cursor) for cursor in asked):
+            return _NO_CURSOR
+        page = await self._list.after(asked[0] if asked else None)
+        told = [{"kind": entry.kind, "id": entry.id, "until": entry.until} for entry in page.revocations]
+        return Granted(json_reply({"cursor": page.cursor, "revocations": told}))
+
+    async def _who(self, call: Call) -> ClientFacts | Refused:
+        sent = [value for name, value in call.scope["headers"] if name == b"authorization"]
+        try:
+            if len(sent) == 1 and authorization_scheme(sent[0]) == b"basic":
+                return await self._by_secret(call, *parse_basic(sent[0]))
+            token = parse_bearer(sent)
+        except WireError as error:
+            return Refused(error.code, error.description, error.status, reason=error.description)
+        if token is None:
+            return refuse_secret(self._tools.issuer.provider, "neither a secret nor a token was sent")
+        return await self._by_token(token)
+
+    async def _by_secret(self, call: Call, client_id: str, secret: str) -> ClientFacts | Refused:
+        tools = self._tools
+        request = TokenRequest(
+            grant_type="",
+            client_id=ClientId(client_id),
+            client_secret=Secret(secret) if secret else None,
+            method=ClientAuthentication.BASIC,
+            parameters={},
+        )
+        outcome = await tools.authenticating.who(request, call.address, tools.clock())
+        if isinstance(outcome, Refused):
+            return outcome
+        if outcome.secret is None:
+            return refuse_secret(tools.issuer.provider, "a public client asks for the list")
+        tools.uses.note(tools.issuer.name, outcome.facts.client.id, outcome.secret.id, tools.clock())
+        return outcome.facts
+
+    async def _by_token(self, text: str) -> ClientFacts | Refused:
+        """A token that a user granted does not do: what the guards know is no user's to give."""
+        tools = self._tools
+        token = read_access_token(tools.issuer, await tools.keys.keys(), text, tools.clock())
+        if token is None or token.grant_id is not None:
+            return _BAD_TOKEN
+        facts = await tools.store.client_facts(tools.issuer.name, token.client_id)
+        if facts is None or why_client_is_dead(facts):
+            return _BAD_TOKEN
+        return facts if REVOCATIONS in str(token.claims.get("scope", "")).split(" ") else _MISSING_SCOPE
+
+    def _refusal(self, said: Refused) -> Reply:
+        reply = speak(self._tools.issuer.provider, said, realm=self._tools.issuer.url)
+        if said is _NOT_GET:
+            return replace(reply, headers=(*reply.headers, ("allow", "GET, HEAD")))
+        if said.code in {INVALID_TOKEN, INSUFFICIENT_SCOPE}:  # RFC 6750 §3.1
+            scope = REVOCATIONS if said.code == INSUFFICIENT_SCOPE else None
+            kept = [header for header in reply.headers if header[0] != "www-authenticate"]
+            challenge = bearer_challenge(error=said.code, scope=scope)
+            return replace(reply, headers=(*kept, ("www-authenticate", challenge)))
+        return reply
+
+
+def _told(revocation: Revocation) -> Revoked:
+    return Revoked("grant", revocation.grant_id, revocation.until)
+
+
+def _is_cursor(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= _LONGEST_CURSOR
