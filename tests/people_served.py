@@ -115,19 +115,24 @@ class Served:
         return Browser(self.serving, issuer, **more)
 
     async def token(self, issuer: Issuer, label: str = "app", **parameters: str) -> Answer:
-        """Ask the token endpoint as a client does, its secret in the body if it has one."""
+        """Ask the token endpoint as a client does, its secret in the body if it has one, or by `authorization`."""
         client = known(issuer, label)
         who: dict[str, str] = {"client_id": client.client_id}
         if label != "spa":
             who["client_secret"] = client.secret
         sent = {**who, **parameters}
+        authorization = sent.pop("authorization", "")
         secret = ("client_secret", "code", "refresh_token", "code_verifier")
         self.serving.secrets |= {sent[name] for name in secret if len(sent.get(name, "")) > 20}
         answer = await call(
             self.serving.application,
             "POST",
             urlsplit(issuer.url).path + issuer.provider.token_paths[0],
-            headers=[("host", urlsplit(issuer.url).netloc), ("content-type", FORM)],
+            headers=[
+                ("host", urlsplit(issuer.url).netloc),
+                ("content-type", FORM),
+                *([("authorization", authorization)] if authorization else []),
+            ],
             body=as_form({name: text for name, text in sent.items() if text}),
             client=("192.0.2.1", 50000),
         )

@@ -229,6 +229,7 @@ class Account:
     async def _show_connected(self, call: Call, send: Send, facts: SessionFacts) -> None:
         desk = self._desk
         lines: dict[tuple[str, str | None], Connection] = {}
+        uses = await desk.store.last_uses(desk.issuer.name, facts.user.id)
         names = {organisation.number: organisation.name for organisation in facts.organisations}
         for grant in await self._grants(facts):
             key = (grant.client_id, grant.organisation)
@@ -244,7 +245,8 @@ class Account:
                     since=grant.created_at,
                 )
             scopes = tuple(dict.fromkeys((*line.scopes, *grant.scopes)))
-            lines[key] = replace(line, scopes=scopes, since=min(line.since, grant.created_at))
+            used = max(filter(None, (line.last_used, uses.get(grant.id))), default=None)
+            lines[key] = replace(line, scopes=scopes, since=min(line.since, grant.created_at), last_used=used)
         view = Connected(
             brand=desk.brand,
             email=facts.user.email,

@@ -160,4 +160,7 @@ class TokenEndpoint:
             random, now = os.urandom(renewal.RANDOM_OCTETS), self._clock()
             return refresh(issuer, request, authenticated, facts, pepper=pepper, signer=signer, random=random, now=now)
 
-        return await act(self._store, load, decide)
+        decision = await act(self._store, load, decide)
+        if digest is not None and isinstance(decision, Granted):
+            self._uses.note_token(issuer.name, digest, self._clock())
+        return decision

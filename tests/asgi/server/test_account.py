@@ -156,3 +156,18 @@ async def test_whoever_is_not_logged_in_is_asked_to_and_comes_back(people: Serve
         answer = await browser.submit(page.form("/login"), email=KARI.email, password=KARI.password)
         assert answer.location == path
         assert (await people.browser(LUCA).post(path, {})).status in {200, 405}
+
+
+async def test_a_line_says_when_the_application_last_used_what_it_has(people: Served) -> None:
+    browser = people.browser(LUCA, language="en")
+    token = await exchanged(people, LUCA, await browser.get_code(KARI), "app")
+    before = await browser.get("/connected")
+    people.serving.clock.advance(86400)
+    await people.refresh(LUCA, token)
+    people.serving.clock.advance(86400)
+
+    await people.serving.application._uses.write(people.store)
+
+    after = await browser.log_in(KARI, await browser.get("/connected"))
+    assert "16.\u00a0januar 2027" not in before.text
+    assert "16.\u00a0januar 2027" in after.text

@@ -137,7 +137,7 @@ async def test_what_was_used_while_a_write_failed_is_the_later_one(database: Pat
     async with serving(database, [STANDARD], store=store) as served:
 
         class FailsLate:
-            async def record_use(self, uses: object) -> None:
+            async def record_use(self, uses: object, **more: object) -> None:
                 served.clock.offset = 9
                 await served.ask(STANDARD)
                 raise DOWN
@@ -151,7 +151,7 @@ async def test_what_was_used_while_a_write_failed_is_the_later_one(database: Pat
 
 async def test_a_write_that_is_broken_off_loses_nothing(database: Path, store: FailingStore) -> None:
     class Waiting:
-        async def record_use(self, uses: object) -> None:
+        async def record_use(self, uses: object, **more: object) -> None:
             await asyncio.Event().wait()
 
     async with serving(database, [STANDARD], store=store) as served:
