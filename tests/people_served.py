@@ -273,7 +273,7 @@ class Browser:
             assert said["cache-control"] == "no-store"
             assert said["pragma"] == "no-cache"
             assert said["vary"] == "Cookie, Authorization"
-            assert said["referrer-policy"] == "no-referrer"
+            assert said["referrer-policy"] == ("no-referrer" if page.status == 303 else "same-origin")
             assert ("strict-transport-security" in said) is secure
         if page.status != 303:
             assert said["x-frame-options"] == "DENY"

@@ -65,7 +65,9 @@ _HEADERS = (
     ("content-type", "text/html; charset=utf-8"),
     ("cache-control", "no-store"),
     ("x-frame-options", "DENY"),  # RFC 9700 §4.16, for browsers without `frame-ancestors`
-    ("referrer-policy", "no-referrer"),  # RFC 9700 §4.2.4
+    # RFC 9700 §4.2.4: no other site learns the address. Not `no-referrer`: a browser would then say `Origin: null` of
+    # our own forms too (Fetch §3.2), which is what an attacker's page looks like.
+    ("referrer-policy", "same-origin"),
     ("x-content-type-options", "nosniff"),
     ("cross-origin-opener-policy", "same-origin"),
     ("cross-origin-resource-policy", "same-origin"),

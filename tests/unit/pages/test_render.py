@@ -81,7 +81,7 @@ def test_H3_U4_U6_every_page_goes_out_under_headers_that_let_it_do_nothing_else(
     assert sent["content-type"] == "text/html; charset=utf-8"
     assert sent["cache-control"] == "no-store"
     assert sent["x-frame-options"] == "DENY"
-    assert sent["referrer-policy"] == "no-referrer"
+    assert sent["referrer-policy"] == "same-origin"
     assert sent["x-content-type-options"] == "nosniff"
     assert sent["cross-origin-opener-policy"] == "same-origin"
     assert "camera=()" in sent["permissions-policy"]
