@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from portvakt.client.login import Login
     from portvakt.client.token import Token
 
-_LOCK_PAUSE = 0.02
+_FIRST_PAUSE = 0.01
+_LONGEST_PAUSE = 0.2
 
 
 class NotKept(Exception):
@@ -66,8 +67,10 @@ class FilePlace:
     @contextlib.asynccontextmanager
     async def alone(self, sleep: Callable[[float], Awaitable[None]]) -> AsyncIterator[None]:
         """Wait for the file's lock."""
+        pause = _FIRST_PAUSE
         while (lock := self._file.lock()) is None:
-            await sleep(_LOCK_PAUSE)
+            await sleep(pause)
+            pause = min(_LONGEST_PAUSE, pause * 2)  # many wait for one that has a request to send
         try:
             yield
         finally:

@@ -96,11 +96,12 @@ class Asked:
 class Ask:
     """Runs the command with variables of its own and something on standard input."""
 
-    def __init__(self, patch: pytest.MonkeyPatch, capture: pytest.CaptureFixture[str]) -> None:
+    def __init__(self, patch: pytest.MonkeyPatch, capture: pytest.CaptureFixture[str], logins: Path) -> None:
         self._patch = patch
         self._capture = capture
         for name in [name for name in os.environ if name.startswith("PORTVAKT_")]:
             patch.delenv(name)
+        patch.setenv("PORTVAKT_CLIENT_LOGINS", str(logins))
 
     def __call__(self, *arguments: str, given: str = "", **variables: str) -> Asked:
         with self._patch.context() as patch:
@@ -118,8 +119,8 @@ class Ask:
 
 
 @pytest.fixture
-def ask(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ask:
-    return Ask(monkeypatch, capsys)
+def ask(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Ask:
+    return Ask(monkeypatch, capsys, tmp_path / "logins")
 
 
 # What is printed
@@ -303,7 +304,12 @@ def test_K6_a_secret_as_an_argument_is_refused_and_not_repeated(
 HERE = {"PORTVAKT_CLIENT_ID": CLIENT, "PORTVAKT_CLIENT_SECRET": SECRET}
 WRONG_LINES: dict[str, tuple[list[str], dict[str, str], Exit, str]] = {
     "nobody": ([], HERE, Exit.USAGE, "missing argument"),
-    "no secret": (["standard"], {"PORTVAKT_CLIENT_ID": CLIENT}, Exit.USAGE, "there is no client secret: set"),
+    "no secret": (
+        ["breeze", "--environment=test"],
+        {"PORTVAKT_CLIENT_ID": CLIENT},
+        Exit.USAGE,
+        "there is no client secret: set",
+    ),
     "no client": (["standard"], {"PORTVAKT_CLIENT_SECRET": SECRET}, Exit.USAGE, "which client? Say --client-id"),
     "an empty client": (["breeze"], HERE | {"PORTVAKT_CLIENT_ID": ""}, Exit.USAGE, "which client?"),
     "an empty secret": (
@@ -339,7 +345,8 @@ WRONG_LINES: dict[str, tuple[list[str], dict[str, str], Exit, str]] = {
         "environment and --base-url name two places",
     ),
     "plain http": (["http://id.example"], HERE, Exit.USAGE, "plain http"),
-    "no client of its own": (["luca"], HERE, Exit.USAGE, "which this command cannot ask for yet"),
+    "nobody is logged in": (["luca"], HERE, Exit.REFUSED, "Run: portvakt login luca --client-id client_1"),
+    "nobody can log in": (["breeze", "--environment=test", "--login"], HERE, Exit.USAGE, "Breeze knows no log-in"),
     "a wait of less than nothing": (["breeze", "--max-wait", "-1"], HERE, Exit.USAGE, "--max-wait"),
     "no authorities": (["breeze", "--ca-file", "none.pem"], HERE, Exit.SETTINGS, "--ca-file: the file that it names"),
 }

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from portvakt.model.nouns import ClientAuthentication
 from portvakt.model.provider import Body
+from portvakt.protocol.ask.authorize import AuthorizationEndpoint
 from portvakt.protocol.ask.endpoint import (
     MetadataRefused,
     TokenEndpoint,
     check_issuer,
     documented_endpoint,
     metadata_urls,
+    read_authorization,
     read_metadata,
+    read_revocation,
 )
 from portvakt.providers import PROVIDERS
 
@@ -354,3 +358,58 @@ def test_methods_that_are_no_list_are_not_guessed_from(methods: object) -> None:
     refused = problem(metadata(token_endpoint_auth_methods_supported=methods))
 
     assert refused == "its token_endpoint_auth_methods_supported is no list"
+
+
+def test_a_public_client_sends_no_secret_so_that_an_issuer_need_take_none() -> None:
+    document = metadata(token_endpoint_auth_methods_supported=["none"])
+
+    assert read_metadata(ISSUER, document, STANDARD, public=True).url == f"{ISSUER}/token"
+    assert "takes no client secret" in problem(document)
+
+
+def test_metadata_names_where_users_log_in() -> None:
+    there = f"{ISSUER}/authorize"
+
+    plain = read_authorization(ISSUER, metadata(authorization_endpoint=there))
+    named = read_authorization(
+        ISSUER,
+        metadata(
+            authorization_endpoint=there,
+            code_challenge_methods_supported=["plain", "S256"],
+            authorization_response_iss_parameter_supported=True,
+        ),
+    )
+
+    assert plain == AuthorizationEndpoint(ISSUER, there, sends_iss=False)
+    assert named == AuthorizationEndpoint(ISSUER, there, sends_iss=True)
+
+
+@pytest.mark.parametrize(
+    ("members", "says"),
+    [
+        ({}, "names no authorization_endpoint"),
+        ({"authorization_endpoint": f"http://id.example/{CANARY}"}, "authorization_endpoint is no https URL"),
+        ({"authorization_endpoint": f"javascript:{CANARY}"}, "authorization_endpoint is no"),
+        ({"authorization_endpoint": f"{ISSUER}/#{CANARY}"}, "authorization_endpoint is no plain URL"),
+        ({"code_challenge_methods_supported": ["plain"]}, "knows no PKCE with S256"),
+        ({"code_challenge_methods_supported": "S256"}, "knows no PKCE with S256"),
+        ({"issuer": f"{ISSUER}/"}, "issuer is not the one that was asked"),
+    ],
+)
+def test_X1_a_browser_is_sent_nowhere_by_metadata_that_is_not_good(members: dict[str, object], says: str) -> None:
+    with pytest.raises(MetadataRefused, match=says) as caught:
+        read_authorization(ISSUER, metadata(**{"authorization_endpoint": ..., **members}))
+
+    assert CANARY not in str(caught.value)
+
+
+def test_metadata_names_where_tokens_are_given_back() -> None:
+    endpoint = read(metadata())
+    there = f"{ISSUER}/revoke"
+
+    assert read_revocation(ISSUER, metadata(), endpoint) is None
+    assert read_revocation(ISSUER, metadata(revocation_endpoint=there), endpoint) == replace(endpoint, url=there)
+    elsewhere = read_revocation(ISSUER, metadata(revocation_endpoint="https://other.example/revoke"), endpoint)
+    assert elsewhere == replace(endpoint, url="https://other.example/revoke", named=False)
+    with pytest.raises(MetadataRefused, match="revocation_endpoint is no https URL"):
+        read_revocation(ISSUER, metadata(revocation_endpoint="http://id.example/revoke"), endpoint)

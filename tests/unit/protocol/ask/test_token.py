@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import replace
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -13,8 +14,21 @@ from portvakt.model.message import Reply, Request
 from portvakt.model.nouns import ClientAuthentication
 from portvakt.model.provider import Body
 from portvakt.model.values import Seconds, Secret
+from portvakt.protocol.ask.authorize import (
+    AuthorizationEndpoint,
+    CheckedCallback,
+    check_callback,
+    expect,
+)
 from portvakt.protocol.ask.endpoint import TokenEndpoint, documented_endpoint
-from portvakt.protocol.ask.token import Wish, read_token_reply, token_request
+from portvakt.protocol.ask.token import (
+    Wish,
+    code_exchange,
+    read_token_reply,
+    refresh_request,
+    revocation_request,
+    token_request,
+)
 from portvakt.providers import PROVIDERS
 from portvakt.providers.hear import LONGEST_LIFETIME, REPLY_LIMIT, ReplyError
 
@@ -360,3 +374,67 @@ def test_FT32_a_page_of_a_gateway_is_the_servers_fault(status: int, said: bytes)
     heard = read_token_reply(STANDARD, WISH, a_reply(said, status, "text/html"))
 
     assert heard == Refused("server_error", "", status)
+
+
+LUCA = documented_endpoint(PROVIDERS["luca"], "https://go.lucaregnskap.no")
+PUBLIC = Wish(client_id="me", client_secret=None)
+
+
+def a_callback(wish: Wish = WISH) -> CheckedCallback:
+    endpoint = AuthorizationEndpoint("https://id.example", "https://id.example/authorize", sends_iss=False)
+    expected = expect(endpoint, wish, "https://app.example/back", bytes(64))
+    checked = check_callback(expected, f"?code=c-1&state={expected.state.reveal()}")
+    assert isinstance(checked, CheckedCallback)
+    return checked
+
+
+def sent(request: Request) -> dict[str, str]:
+    return dict(parse_qsl(request.body.decode(), strict_parsing=True))
+
+
+def test_a_code_is_exchanged_with_the_verifier_and_the_redirect_uri_that_it_was_asked_with() -> None:
+    assert sent(code_exchange(LUCA, WISH, a_callback())) == {
+        "grant_type": "authorization_code",
+        "client_id": "me",
+        "client_secret": "s",
+        "code": "c-1",
+        "redirect_uri": "https://app.example/back",
+        "code_verifier": "A" * 43,
+    }
+
+
+def test_a_public_client_names_itself_and_proves_nothing() -> None:
+    for request in (
+        code_exchange(STANDARD, PUBLIC, a_callback(PUBLIC)),
+        refresh_request(STANDARD, PUBLIC, Secret("r-1"), None),
+        revocation_request(STANDARD, PUBLIC, Secret("r-1")),
+    ):
+        assert sent(request)["client_id"] == "me"
+        assert "client_secret" not in sent(request)
+        assert "Authorization" not in dict(request.headers)
+
+
+def test_a_refresh_is_the_same_request_each_time_and_asks_for_what_was_given() -> None:
+    wish = a_wish(scope="read")
+    request = refresh_request(STANDARD, wish, Secret("r-1"), "https://api.example")
+
+    assert sent(request) == {
+        "grant_type": "refresh_token",
+        "refresh_token": "r-1",
+        "resource": "https://api.example",
+    }
+    assert basic(request) == "me:s"
+    assert refresh_request(STANDARD, wish, Secret("r-1"), "https://api.example") == request
+
+
+def test_what_is_given_back_is_the_token_alone() -> None:
+    request = revocation_request(STANDARD, WISH, Secret("r-1"))
+
+    assert sent(request) == {"token": "r-1"}
+    assert basic(request) == "me:s"
+
+
+def test_K2_no_request_shows_what_it_carries() -> None:
+    requests = (code_exchange(LUCA, WISH, a_callback()), refresh_request(LUCA, WISH, Secret(CANARY), None))
+
+    assert all(secret not in repr(requests) for secret in (CANARY, "c-1", "A" * 43))
