@@ -38,8 +38,10 @@ class Shell:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
         self.environ = {**inherited, "PYTHONPYCACHEPREFIX": str(BYTECODE), **environ}
 
-    def run(self, *arguments: str, code: int = 0, apart: bool = False) -> subprocess.CompletedProcess[str]:
-        ended = self._apart(arguments) if apart else self._here(arguments)
+    def run(
+        self, *arguments: str, code: int = 0, apart: bool = False, given: str = ""
+    ) -> subprocess.CompletedProcess[str]:
+        ended = self._apart(arguments) if apart else self._here(arguments, given)
         assert ended.returncode == code, (ended.returncode, ended.stdout, ended.stderr)
         return ended
 
@@ -69,8 +71,8 @@ class Shell:
                 code = main(arguments)
         return subprocess.CompletedProcess(list(arguments), code, out.getvalue(), err.getvalue())
 
-    def json(self, *arguments: str, apart: bool = False) -> Any:
-        ended = self.run(*arguments, "--json", apart=apart)
+    def json(self, *arguments: str, apart: bool = False, given: str = "") -> Any:
+        ended = self.run(*arguments, "--json", apart=apart, given=given)
         assert ended.stderr == ""
         (line,) = ended.stdout.splitlines()
         return json.loads(line)

@@ -7,6 +7,7 @@ import typer
 from portvakt.cli.administering import administer
 from portvakt.cli.options import Config, Data, Installation, IssuerName, Json, installation
 from portvakt.cli.outcome import Exit, Stop, say, say_json, say_table
+from portvakt.cli.paging import After, Limit, page_size
 from portvakt.cli.times import expiry, length, rfc3339
 from portvakt.model.nouns import ClientAuthentication
 from portvakt.model.values import ClientId, Instant, Seconds
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
 EXPIRING = Seconds(7 * 86_400)
 """How long before its end a secret is said to be expiring: the longest overlap of a rotation."""
-
-LARGEST_PAGE = 1000
 
 app = typer.Typer(name="client", help="The clients of an issuer, and their secrets.", no_args_is_help=True)
 
@@ -37,6 +36,14 @@ def create(  # noqa: PLR0913  what it is made of
     scope: Annotated[list[str] | None, typer.Option(metavar="S", help="What it may ask for; repeatable.")] = None,
     default_scope: Annotated[
         list[str] | None, typer.Option(metavar="S", help="What it gets if it asks for nothing; repeatable.")
+    ] = None,
+    redirect_uri: Annotated[
+        list[str] | None,
+        typer.Option(metavar="URI", help="Where users come back to, so that it may act for them; repeatable."),
+    ] = None,
+    grant: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TYPE", help="A grant type that it may use; repeatable; default: all that fit."),
     ] = None,
     auth: Annotated[
         str, typer.Option(metavar="METHOD", help="any_secret, client_secret_basic, client_secret_post or none.")
@@ -62,6 +69,8 @@ def create(  # noqa: PLR0913  what it is made of
             description=description,
             scopes=tuple(scope or ()),
             default_scopes=tuple(default_scope or ()),
+            redirect_uris=tuple(redirect_uri or ()),
+            grants=tuple(grant or ()),
             authentication=method,
             expires_in=lives,
         )
@@ -73,17 +82,15 @@ def create(  # noqa: PLR0913  what it is made of
 def list_(
     *,
     issuer: IssuerName = None,
-    after: Annotated[str | None, typer.Option(metavar="ID", help="Begin behind this client.")] = None,
-    limit: Annotated[str, typer.Option(metavar="N", help=f"How many at most, 1 to {LARGEST_PAGE}.")] = "100",
+    after: After = None,
+    limit: Limit = "100",
     config: Config = None,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
     """List clients by id, a page at a time."""
-    if not limit.isdecimal() or not limit.isascii() or not 1 <= int(limit[:9]) <= LARGEST_PAGE:
-        raise Stop(Exit.USAGE, f"--limit must be a whole number from 1 to {LARGEST_PAGE}")
+    wanted = page_size(limit)
     there = installation(config, data, issuer)
-    wanted = int(limit)
 
     async def ask(administration: "Administration") -> "list[ClientFacts]":
         return await administration.clients(
@@ -175,6 +182,8 @@ def describe(facts: "ClientFacts", now: Instant) -> dict[str, Any]:
         "description": client.description,
         "owner": facts.owner.email,
         "authentication": client.authentication.value,
+        "grants": sorted(client.grants),
+        "redirect_uris": list(client.redirect_uris),
         "scopes": list(client.scopes),
         "default_scopes": list(client.default_scopes),
         "enabled": client.disabled_at is None,

@@ -44,8 +44,8 @@ _TEMPLATE = """\
 {secret}
 
 # One table for each issuer. It exists from the next start or command on.
-# providers: breeze, prisjakt, standard (luca is known, its log-in not built yet). The installation has one issuer
-# more of its own, portvakt, whose users are its operators.
+# providers: breeze, luca, prisjakt, standard. The installation has one issuer more of its own, portvakt, whose users
+# are its operators.
 
 [issuers.breeze]
 provider = "breeze"
@@ -58,6 +58,9 @@ url = "{base_url}/standard"
 # api_url = "https://api.example.com"
 # algorithm = "ES256"
 # lifetime = 600
+# title = "Example AS"  # what its pages are headed with, and their colour
+# colour = "#1d4f7c"
+# test = true  # its pages say that nothing here is real; on a host of its own
 """
 
 

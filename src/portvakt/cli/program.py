@@ -5,7 +5,20 @@ from typing import Annotated
 
 import typer
 
-from portvakt.cli import clients, connections, init, inspect, keys, login, logout, sandbox, serving, token
+from portvakt.cli import (
+    clients,
+    connections,
+    init,
+    inspect,
+    keys,
+    login,
+    logout,
+    organisations,
+    sandbox,
+    serving,
+    token,
+    users,
+)
 
 
 def assemble() -> typer.Typer:
@@ -33,6 +46,8 @@ def assemble() -> typer.Typer:
     app.command("check-config")(serving.check_config)
     app.add_typer(serving.database)
     app.add_typer(clients.app)
+    app.add_typer(users.app)
+    app.add_typer(organisations.app)
     app.add_typer(keys.app)
     return app
 

@@ -51,7 +51,8 @@ _log = logging.getLogger("portvakt.guard")
 class Revocations:
     """How a guard reads its issuer's list of revocations: as a client of that issuer's that has the scope for it.
 
-    The client is made with `portvakt client create --scope portvakt:revocations`. `unread`: what becomes of requests
+    The client, `client_id` with `client_secret`, is made with `portvakt client create --scope portvakt:revocations`.
+    `unread`: what becomes of requests
     while the list cannot be read. "go on": what is known already counts, and the log says so; "refuse": after 30
     seconds they are answered 503.
 
@@ -81,7 +82,10 @@ class Revocations:
 
 @dataclass(frozen=True, slots=True)
 class Revoked:
-    """Something that was taken back: `kind` is one of `KINDS`, others mean nothing here. Remembered until `until`."""
+    """Something that was taken back: `kind` is one of `KINDS`, others mean nothing here, and `id` names it.
+
+    It is remembered until `until`.
+    """
 
     kind: str
     id: str
@@ -90,7 +94,7 @@ class Revoked:
 
 @dataclass(frozen=True, slots=True)
 class RevocationPage:
-    """What was taken back since a cursor, and the next cursor. An empty page is the last."""
+    """`revocations`: what was taken back since a cursor; `cursor`: the next one. An empty page is the last."""
 
     cursor: str
     revocations: tuple[Revoked, ...]

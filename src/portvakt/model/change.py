@@ -46,6 +46,15 @@ class AddUser:
 
 
 @dataclass(frozen=True, slots=True)
+class SetUserDisabled:
+    """Set `disabled_at`; None enables the user. Lost if there is no such user."""
+
+    issuer: IssuerName
+    user_id: UserId
+    disabled_at: Instant | None
+
+
+@dataclass(frozen=True, slots=True)
 class AddClient:
     """Insert a client. Lost if the issuer has one with that id."""
 
@@ -120,6 +129,15 @@ class AddOrganisation:
     """Insert an organisation. Lost if the issuer has one with that number."""
 
     organisation: Organisation
+
+
+@dataclass(frozen=True, slots=True)
+class SetOrganisationDisabled:
+    """Set `disabled_at`; None enables the organisation. Lost if there is no such organisation."""
+
+    issuer: IssuerName
+    number: OrganisationNumber
+    disabled_at: Instant | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,6 +319,7 @@ class RevokeApiKey:
 
 Change = (
     AddUser
+    | SetUserDisabled
     | AddClient
     | ChangeClient
     | SetClientDisabled
@@ -310,6 +329,7 @@ Change = (
     | RetireKey
     | SetPassword
     | AddOrganisation
+    | SetOrganisationDisabled
     | AddMember
     | RemoveMember
     | AddSession

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from portvakt.jose.sealing import derive
 from portvakt.model.change import AddUser, Applied
@@ -20,10 +20,13 @@ from portvakt.protocol.govern.clients import (
     rotate_secret,
     set_enabled,
 )
+from portvakt.protocol.govern.people import is_email
 from portvakt.server import keys
 from portvakt.server.act import act
+from portvakt.server.administering_people import People
 from portvakt.server.application import KEYS, PEPPER
 from portvakt.server.clock import system_clock
+from portvakt.server.refusal import Refusal, found, granted
 from portvakt.store import open_store
 
 if TYPE_CHECKING:
@@ -35,22 +38,11 @@ if TYPE_CHECKING:
     from portvakt.server.settings import Settings
     from portvakt.store import Store
 
-AnswerT = TypeVar("AnswerT")
-
 OWN = IssuerName("portvakt")
 OPERATOR = "operator"
-LONGEST_EMAIL = 254  # RFC 5321 §4.5.3.1.3, without the angle brackets
 DEFAULT_LIFE = Seconds(180 * 86400)
 
 __all__ = ["Administration", "NewSecret", "Refusal"]
-
-
-class Refusal(Exception):
-    """A decision said no. `refused.description` says why, to the one who asked."""
-
-    def __init__(self, refused: Refused) -> None:
-        super().__init__(refused.description)
-        self.refused = refused
 
 
 class Administration:
@@ -75,6 +67,10 @@ class Administration:
         finally:
             await store.close()
 
+    def people(self, issuer: Issuer) -> People:
+        """Return what there is to do about an issuer's users and organisations."""
+        return People(issuer, self._store, self._clock)
+
     async def create_operator(self, email: str) -> User:
         """Make a user of the installation's own issuer who may do everything."""
         return await self.ensure_user(OWN, email, roles=frozenset({OPERATOR}))
@@ -83,7 +79,7 @@ class Administration:
         self, issuer: IssuerName, email: str, *, roles: frozenset[str] = frozenset(), user_id: UserId | None = None
     ) -> User:
         """Return the issuer's user with that address, made if there is none. Roles are set only when made."""
-        if not _is_email(email):
+        if not is_email(email):
             raise Refusal(Refused(INVALID_REQUEST, "An email address is NAME@HOST."))
         user = User(
             id=user_id or UserId(mint_id("user_", os.urandom(32))),
@@ -92,15 +88,15 @@ class Administration:
             roles=roles,
             created_at=self._clock(),
         )
-        found = await self._store.user_by_email(issuer, email)
-        if found is None and isinstance(await self._store.apply([AddUser(user)]), Applied):
+        known = await self._store.user_by_email(issuer, email)
+        if known is None and isinstance(await self._store.apply([AddUser(user)]), Applied):
             return user
-        found = found or await self._store.user_by_email(issuer, email)
-        if found is None:
+        known = known or await self._store.user_by_email(issuer, email)
+        if known is None:
             raise Refusal(Refused(INVALID_REQUEST, "There is a user with that id already."))
-        return found
+        return known
 
-    async def create_client(
+    async def create_client(  # noqa: PLR0913  what it is made of
         self,
         issuer: Issuer,
         *,
@@ -109,6 +105,8 @@ class Administration:
         description: str = "",
         scopes: Sequence[str] = (),
         default_scopes: Sequence[str] = (),
+        redirect_uris: Sequence[str] = (),
+        grants: Sequence[str] = (),
         authentication: ClientAuthentication = ClientAuthentication.ANY_SECRET,
         expires_in: Seconds | None = DEFAULT_LIFE,
     ) -> NewSecret:
@@ -119,6 +117,8 @@ class Administration:
             authentication=authentication,
             scopes=tuple(scopes),
             default_scopes=tuple(default_scopes),
+            redirect_uris=tuple(redirect_uris),
+            grants=tuple(grants),
             expires_in=expires_in,
         )
         owner = await self._owner(issuer.name, owner_email)
@@ -130,7 +130,7 @@ class Administration:
         def decide(owner: User) -> Granted[NewSecret] | Refused:
             return create_client(issuer, wish, owner, pepper=self._pepper, random=random, now=self._clock())
 
-        return _granted(await act(self._store, load, decide))
+        return granted(await act(self._store, load, decide))
 
     async def rotate_secret(
         self, issuer: Issuer, client_id: ClientId, *, grace: Seconds, expires_in: Seconds | None = DEFAULT_LIFE
@@ -143,7 +143,7 @@ class Administration:
                 facts, grace=grace, expires_in=expires_in, pepper=self._pepper, random=random, now=self._clock()
             )
 
-        return _granted(await act(self._store, self._load(issuer, client_id), decide))
+        return granted(await act(self._store, self._load(issuer, client_id), decide))
 
     async def set_enabled(self, issuer: Issuer, client_id: ClientId, enabled: bool) -> ClientFacts:
         """Enable or disable a client."""
@@ -151,7 +151,7 @@ class Administration:
         def decide(facts: ClientFacts) -> Granted[ClientFacts] | Refused:
             return set_enabled(facts, enabled=enabled, now=self._clock())
 
-        return _granted(await act(self._store, self._load(issuer, client_id), decide))
+        return granted(await act(self._store, self._load(issuer, client_id), decide))
 
     async def client(self, issuer: Issuer, client_id: ClientId) -> ClientFacts | None:
         """Return a client, or None if there is none."""
@@ -175,10 +175,7 @@ class Administration:
 
     def _load(self, issuer: Issuer, client_id: ClientId) -> Callable[[], Awaitable[ClientFacts]]:
         async def load() -> ClientFacts:
-            facts = await self._store.client_facts(issuer.name, client_id)
-            if facts is None:
-                raise Refusal(Refused("not_found", "There is no such client.", 404))
-            return facts
+            return found("client", await self._store.client_facts(issuer.name, client_id))
 
         return load
 
@@ -189,15 +186,3 @@ class Administration:
                 raise Refusal(Refused(INVALID_REQUEST, "There is no operator yet: run portvakt init."))
             email = operators[0].email
         return await self.ensure_user(issuer, email)
-
-
-def _granted(decision: Granted[AnswerT] | Refused) -> AnswerT:
-    if isinstance(decision, Refused):
-        raise Refusal(decision)
-    return decision.answer
-
-
-def _is_email(text: str) -> bool:
-    name, _, host = text.rpartition("@")
-    plain = text.isprintable() and not set(text) & set(' "<>()') and not set(host) & set(":/")
-    return bool(name and host) and plain and len(text) <= LONGEST_EMAIL

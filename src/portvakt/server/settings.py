@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
-from portvakt.protocol.answer.token import GRANTS
 from portvakt.server import settings_values as values
 from portvakt.server.settings_issuers import own_issuer, read_issuers
 from portvakt.server.settings_sources import (
@@ -105,11 +104,6 @@ def remarks(settings: Settings) -> tuple[str, ...]:
         "only a proxy in front can make that right"
         for issuer in settings.issuers
         if issuer.url.startswith("http://") and (urlsplit(issuer.url).port or HTTP_PORT) != settings.port
-    ]
-    said += [
-        f"issuers.{issuer.name}: no grant of {issuer.provider.title} is built yet, so it gives out no tokens"
-        for issuer in settings.issuers
-        if not set(issuer.provider.grants) & set(GRANTS)
     ]
     return tuple(said if settings.issuers else ["there is no [issuers.NAME], so nothing is served"])
 

@@ -22,11 +22,26 @@ if TYPE_CHECKING:
 ValueT = TypeVar("ValueT")
 
 OWN = IssuerName("portvakt")
-KEYS = ("provider", "url", "api_url", "algorithm", "lifetime", "quotas")
+KEYS = ("provider", "url", "api_url", "algorithm", "lifetime", "quotas", "title", "colour", "test")
 QUOTAS = ("token", "api")
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 RESERVED = ("/admin", "/livez", "/readyz")
+WITH_USERS = (
+    "/revoke",
+    "/introspect",
+    "/login",
+    "/logout",
+    "/account",
+    "/connected",
+    "/consent",
+    "/static",
+    "/api-keys",
+)
+"""Where an issuer answers that people log in at, besides its authorization endpoint."""
+
+LONGEST_TITLE = 60
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
+_COLOUR = re.compile(r"#[0-9a-fA-F]{6}", re.ASCII)
 
 
 def own_issuer(base_url: str) -> Issuer:
@@ -92,6 +107,8 @@ class _Table:
         quotas = self._quotas()
         lifetime = self._optional("lifetime", values.lifetime, None)
         algorithm = self._algorithm(provider)
+        title, colour = self._optional("title", _title, ""), self._optional("colour", _colour, None)
+        test = self._optional("test", _yes_or_no, default=False)
         if len(self.problems) > before or provider is None:
             return None
         return Issuer(
@@ -104,6 +121,9 @@ class _Table:
             algorithm=algorithm,
             token_quota=quotas.get("token", provider.token_quota),
             api_quota=quotas.get("api", provider.api.quota),
+            title=title,
+            colour=colour,
+            test=test,
         )
 
     def _add(self, below: tuple[str, ...], text: str) -> None:
@@ -170,6 +190,28 @@ def _url(found: Found) -> str:
     return text
 
 
+def _title(found: Found) -> str:
+    """What an issuer's pages are headed with."""
+    text = plain_text(found.value)
+    if not text.strip() or len(text) > LONGEST_TITLE or not text.isprintable():
+        raise Wrong(f"must be 1 to {LONGEST_TITLE} printable characters")
+    return text
+
+
+def _colour(found: Found) -> str | None:
+    """The accent of an issuer's pages."""
+    text = plain_text(found.value)
+    if _COLOUR.fullmatch(text) is None:
+        raise Wrong('must be a colour such as "#1d4f7c"')
+    return text
+
+
+def _yes_or_no(found: Found) -> bool:
+    if not isinstance(found.value, bool):
+        raise Wrong("must be true or false")
+    return found.value
+
+
 def _api_has_its_own_host(provider: Provider) -> bool:
     return any(
         urlsplit(environment.issuer_url).netloc != urlsplit(environment.api_url).netloc
@@ -189,12 +231,25 @@ def _check_together(document: Document, issuers: Sequence[Issuer], own: Issuer, 
         )
         if ".well-known" in path.split("/"):
             problems.append(found.problem("claims a path under .well-known, which RFC 8615 keeps for other things"))
+        problems.extend(
+            found.problem(
+                f"is on the host of issuers.{other.name}: one is a test and one is not, and people log in at both."
+                " A browser keeps what is on one host in one place; give the test a host of its own"
+            )
+            for other in issuers[:index]
+            if issuer.test is not other.test and _host(issuer) == _host(other) and _has_pages(issuer, other)
+        )
         for other in (own, *issuers[:index]):
             if (_host(issuer), path) == (_host(other), urlsplit(other.url).path):
                 text = f"is the place of issuers.{other.name}: the same path on the same host, whatever its port"
                 problems.append(found.problem(text))
             elif between := _overlap(issuer, other) or _overlap(other, issuer):
                 problems.append(found.problem(f"and issuers.{other.name} both answer at {spell([between])}"))
+
+
+def _has_pages(*issuers: Issuer) -> bool:
+    """Whether people log in at each of them."""
+    return all(issuer.provider.authorize_path is not None for issuer in issuers)
 
 
 def _overlap(inner: Issuer, outer: Issuer) -> str | None:
@@ -216,7 +271,7 @@ def _claims(issuer: Issuer) -> tuple[str, ...]:
     provider = issuer.provider
     below = [*provider.token_paths, "/revocations"]
     if provider.authorize_path is not None:
-        below.append(provider.authorize_path)
+        below += [provider.authorize_path, *WITH_USERS]
     return tuple(urlsplit(issuer.url).path + path for path in below)
 
 

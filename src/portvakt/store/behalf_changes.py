@@ -28,10 +28,11 @@ from portvakt.model.change import (
     RevokeApiKey,
     RevokeFamily,
     RevokeGrant,
+    SetOrganisationDisabled,
     SetPassword,
 )
 from portvakt.store.behalf_rows import TABLES, row_of
-from portvakt.store.checks import checked_digest, checked_id, checked_moment, checked_sealed
+from portvakt.store.checks import checked_digest, checked_end, checked_id, checked_moment, checked_sealed
 from portvakt.store.inserting import insert_new, insert_or_replace, insert_selected
 from portvakt.store.schema import (
     API_KEYS,
@@ -39,6 +40,7 @@ from portvakt.store.schema import (
     FAMILIES,
     GRANTS,
     MEMBERSHIPS,
+    ORGANISATIONS,
     PASSWORDS,
     REFRESH_TOKENS,
     REVISION,
@@ -59,6 +61,7 @@ BehalfChange = (
     Addition
     | Ending
     | OfFamily
+    | SetOrganisationDisabled
     | SetPassword
     | AddMember
     | RemoveMember
@@ -85,8 +88,8 @@ def statement_of(change: BehalfChange, dialect: str) -> Executable:
             return insert_new(TABLES[type(noun)], row_of(noun), dialect)
         case SetPassword(password):
             return insert_or_replace(PASSWORDS, row_of(password), dialect)
-        case AddMember() | RemoveMember():
-            return _membership(change, dialect)
+        case SetOrganisationDisabled() | AddMember() | RemoveMember():
+            return _of_organisation(change, dialect)
         case EndSession() | AnswerTransaction() | RevokeGrant() | RevokeFamily() | RevokeApiKey():
             return _ending(change)
         case RedeemCode(issuer, digest, redeemed_at):
@@ -113,7 +116,10 @@ def statement_of(change: BehalfChange, dialect: str) -> Executable:
             assert_never(change)
 
 
-def _membership(change: AddMember | RemoveMember, dialect: str) -> Executable:
+def _of_organisation(change: SetOrganisationDisabled | AddMember | RemoveMember, dialect: str) -> Executable:
+    if isinstance(change, SetOrganisationDisabled):
+        one = (ORGANISATIONS.c.issuer == checked_id(change.issuer), ORGANISATIONS.c.number == checked_id(change.number))
+        return ORGANISATIONS.update().where(*one).values(disabled_at=checked_end(change.disabled_at))
     key = {
         "issuer": checked_id(change.issuer),
         "user_id": checked_id(change.user_id),

@@ -15,6 +15,7 @@ from portvakt.model.change import (
     ExpireSecret,
     RetireKey,
     SetClientDisabled,
+    SetUserDisabled,
 )
 from portvakt.store import behalf_changes
 from portvakt.store.checks import checked_end, checked_id, checked_moment
@@ -47,6 +48,9 @@ def statement_of(change: Change, dialect: str) -> Executable:
     match change:
         case AddUser(user):
             return insert_new(USERS, row_of_user(user), dialect)
+        case SetUserDisabled(issuer, user_id, disabled_at):
+            one_user = (USERS.c.issuer == checked_id(issuer), USERS.c.id == checked_id(user_id))
+            return USERS.update().where(*one_user).values(disabled_at=checked_end(disabled_at))
         case AddClient(client):
             return insert_new(CLIENTS, row_of_client(client), dialect)
         case AddSecret(issuer, secret):

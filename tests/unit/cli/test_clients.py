@@ -56,6 +56,8 @@ def test_K4_a_client_is_written_with_moments_as_text_and_its_secret_by_both_ends
         "description": "",
         "owner": "ann@example.com",
         "authentication": "any_secret",
+        "grants": ["client_credentials"],
+        "redirect_uris": [],
         "scopes": ["read"],
         "default_scopes": [],
         "enabled": True,

@@ -12,6 +12,7 @@ from portvakt.model.provider import Quota
 from portvakt.model.values import Seconds
 from portvakt.providers import PROVIDERS
 from portvakt.server.settings import load, remarks
+from portvakt.server.settings_issuers import WITH_USERS
 from settings_files import ENVIRON, SECRET, loaded
 
 if TYPE_CHECKING:
@@ -66,6 +67,9 @@ def test_an_issuer_may_say_all_of_it(tmp_path: Path) -> None:
     algorithm = "ES256"
     lifetime = 60
     quotas = { token = "5/30s", api = "off" }
+    title = "Acme's own"
+    colour = "#1d4F7c"
+    test = true
     """
 
     (issuer,) = loaded(tmp_path, text).issuers
@@ -73,6 +77,28 @@ def test_an_issuer_may_say_all_of_it(tmp_path: Path) -> None:
     assert (issuer.api_url, issuer.audience) == ("https://api.example", "https://api.example")
     assert (issuer.algorithm, issuer.lifetime) == (Algorithm.ES256, 60)
     assert (issuer.token_quota, issuer.api_quota) == (Quota(5, Seconds(30)), None)
+    assert (issuer.title, issuer.colour, issuer.test) == ("Acme's own", "#1d4F7c", True)
+
+
+@pytest.mark.parametrize(
+    "real",
+    [
+        'provider = "breeze"',  # nobody logs in there
+        'provider = "luca"\nurl = "https://elsewhere.example"',
+        'provider = "luca"\ntest = true',
+    ],
+)
+def test_a_test_may_stand_beside_what_shares_no_pages_of_people_with_it(tmp_path: Path, real: str) -> None:
+    text = f'[issuers.acme]\nprovider = "standard"\ntest = true\n[issuers.real]\n{real}'
+
+    assert len(loaded(tmp_path, text).issuers) == 2
+
+
+def test_every_place_where_people_log_in_is_known_to_the_settings() -> None:
+    from portvakt.server.people import PAGES
+    from portvakt.server.shown_tokens import INTROSPECT_PATH, REVOKE_PATH
+
+    assert {*PAGES, REVOKE_PATH, INTROSPECT_PATH} <= set(WITH_USERS)
 
 
 def test_an_issuer_without_url_lies_under_the_installations(tmp_path: Path) -> None:
@@ -170,12 +196,10 @@ def test_what_is_allowed_and_likely_a_mistake_is_remarked(tmp_path: Path) -> Non
     assert remark.startswith("issuers.acme is at http://127.0.0.1:8040/acme, but the server listens on port 9000")
 
 
-def test_an_issuer_that_gives_out_nothing_and_a_server_without_issuers_are_remarked(tmp_path: Path) -> None:
+def test_a_server_without_issuers_is_remarked(tmp_path: Path) -> None:
     (nothing,) = remarks(loaded(tmp_path, ""))
-    (luca,) = remarks(loaded(tmp_path, '[issuers.luca]\nprovider = "luca"\n'))
 
     assert "nothing is served" in nothing
-    assert "no grant of Luca Regnskap is built yet" in luca
 
 
 def test_port_80_needs_no_url(tmp_path: Path) -> None:

@@ -31,6 +31,18 @@ WRONG = {
         ACME + 'provder = "x"',
         "portvakt.toml:3: issuers.acme.provder: unknown key; did you mean provider?",
     ),
+    "no title": (ACME + 'title = " "', "portvakt.toml:3: issuers.acme.title: must be 1 to 60 printable characters"),
+    "a long title": (ACME + f'title = "{"x" * 61}"', "portvakt.toml:3: issuers.acme.title: must be 1 to 60 printable"),
+    "a colour by name": (ACME + 'colour = "red"', "portvakt.toml:3: issuers.acme.colour: must be a colour such as"),
+    "a test as text": (ACME + 'test = "yes"', "portvakt.toml:3: issuers.acme.test: must be true or false"),
+    "a test beside what is real": (
+        ACME + 'test = true\n[issuers.real]\nprovider = "luca"\nurl = "http://127.0.0.1:8040/luca"',
+        "portvakt.toml:6: issuers.real.url: is on the host of issuers.acme: one is a test and one is not",
+    ),
+    "a page in the place of an issuer": (
+        ACME + 'url = "https://id.example"\n[issuers.b]\nprovider = "breeze"\nurl = "https://id.example/login"',
+        "portvakt.toml:6: issuers.b.url: and issuers.acme both answer at ",
+    ),
     "unknown key of quotas": (
         ACME + 'quotas = { tokn = "off" }',
         "portvakt.toml:3: issuers.acme.quotas.tokn: unknown key; did you mean token?",

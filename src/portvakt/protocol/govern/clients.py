@@ -41,7 +41,8 @@ _SCOPE_CHARACTERS = frozenset(map(chr, range(0x21, 0x7F))) - {'"', "\\"}
 class Wish:
     """A client as somebody wants it. `expires_in` None: its secret has no end.
 
-    With `redirect_uris` it may act for users too, where the provider has that; without, for itself alone.
+    With `redirect_uris` it may act for users too, where the provider has that; without, for itself alone. `grants`
+    are fewer grant types than those that fit; none named: all of them.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Wish:
     scopes: tuple[str, ...] = ()
     default_scopes: tuple[str, ...] = ()
     redirect_uris: tuple[str, ...] = ()
+    grants: tuple[str, ...] = ()
     expires_in: Seconds | None = Seconds(180 * 86400)
 
 
@@ -78,7 +80,7 @@ def create_client(
         description=wish.description,
         owner=owner.id,
         authentication=wish.authentication,
-        grants=_grants(issuer.provider, wish),
+        grants=frozenset(wish.grants) or _grants(issuer.provider, wish),
         scopes=wish.scopes,
         default_scopes=wish.default_scopes,
         redirect_uris=wish.redirect_uris,
@@ -180,7 +182,7 @@ def _wrong_wish(issuer: Issuer, wish: Wish) -> str:
     known = issuer.provider.scopes
     if known is not None and not set(wish.scopes) <= set(known) | OWN_SCOPES:
         return f"{issuer.provider.title} has {'the scopes ' + ', '.join(known) if known else 'no scopes'}."
-    return _wrong_redirect_uris(issuer.provider, wish)
+    return _wrong_redirect_uris(issuer.provider, wish) or _wrong_grants(issuer.provider, wish)
 
 
 def _wrong_redirect_uris(provider: Provider, wish: Wish) -> str:
@@ -193,6 +195,13 @@ def _wrong_redirect_uris(provider: Provider, wish: Wish) -> str:
         return f"A client has at most {REDIRECT_URIS} redirect URIs, each once."
     problems = [check_redirect_uri(uri, public=public) for uri in wish.redirect_uris]
     return next((f"A redirect URI {problem}." for problem in problems if problem), "")
+
+
+def _wrong_grants(provider: Provider, wish: Wish) -> str:
+    fitting = _grants(provider, wish)
+    if set(wish.grants) <= fitting:
+        return ""
+    return f"Such a client may use {', '.join(sorted(fitting)) or 'no grant type'}: a user's need a redirect URI."
 
 
 def _grants(provider: Provider, wish: Wish) -> frozenset[str]:

@@ -237,3 +237,29 @@ def test_the_servers_own_scopes_may_be_given_at_every_issuer() -> None:
         assert isinstance(
             created(Wish(name="x", scopes=("portvakt:introspect", "portvakt:revocations")), provider), Granted
         )
+
+
+def test_a_client_may_be_held_to_fewer_grant_types_than_fit() -> None:
+    wish = Wish(name="x", redirect_uris=("https://app.example/cb",), grants=("authorization_code",))
+
+    decision = created(wish)
+
+    assert isinstance(decision, Granted)
+    assert decision.answer.facts.client.grants == {"authorization_code"}
+
+
+@pytest.mark.parametrize(
+    ("wish", "provider"),
+    [
+        (Wish(name="x", grants=("authorization_code",)), "standard"),
+        (Wish(name="x", grants=("password",)), "standard"),
+        (Wish(name="x", redirect_uris=("https://app.example/cb",), grants=("client_credentials",)), "luca"),
+        (Wish(name="x", grants=("refresh_token",)), "luca"),
+        (Wish(name="x", authentication=ClientAuthentication.NONE, grants=("client_credentials",)), "standard"),
+    ],
+)
+def test_T20_grant_types_that_do_not_fit_are_refused(wish: Wish, provider: str) -> None:
+    decision = created(wish, provider)
+
+    assert isinstance(decision, Refused)
+    assert "may use" in decision.description

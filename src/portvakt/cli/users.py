@@ -1,0 +1,182 @@
+"""`portvakt user`: create, list, show, set-password, disable, enable."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from portvakt.cli.administering import administer
+from portvakt.cli.options import Config, Data, Installation, IssuerName, Json, installation
+from portvakt.cli.outcome import say, say_json, say_table
+from portvakt.cli.paging import After, Limit, page_size
+from portvakt.cli.reading import hidden_text, private_file
+from portvakt.cli.times import rfc3339
+from portvakt.model.values import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from portvakt.model.behalf import Organisation
+    from portvakt.model.nouns import User
+    from portvakt.server.administering_people import People, Person
+    from portvakt.server.administration import Administration
+
+app = typer.Typer(name="user", help="The users of an issuer, who log in and own clients.", no_args_is_help=True)
+
+Who = Annotated[str, typer.Argument(metavar="USER", help="The user's email address or id.")]
+PasswordFile = Annotated[
+    str | None, typer.Option("--password-file", metavar="FILE", help="A file of yours alone that holds the password.")
+]
+_INSTEAD = "pipe it in, or say --password-file FILE"
+
+
+@app.command("create")
+def create(
+    *,
+    email: Annotated[str, typer.Option(metavar="EMAIL", help="The address to log in with.")],
+    locale: Annotated[
+        str | None,
+        typer.Option(metavar="LOCALE", help="The language of their pages: nb or en; default: the browser's."),
+    ] = None,
+    password_file: PasswordFile = None,
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from standard input.")
+    ] = False,
+    issuer: IssuerName = None,
+    config: Config = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Make a user. Without a password they own clients and cannot log in."""
+    there = installation(config, data, issuer)
+    password = _password(password_file) if password_stdin or password_file is not None else None
+    _tell(there, lambda people: people.create(email, locale=locale, password=password), as_json=as_json)
+
+
+@app.command("list")
+def list_(
+    *,
+    issuer: IssuerName = None,
+    after: After = None,
+    limit: Limit = "100",
+    config: Config = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """List users by id, a page at a time."""
+    wanted = page_size(limit)
+    there = installation(config, data, issuer)
+
+    async def ask(administration: "Administration") -> "list[User]":
+        return await administration.people(there.issuer).users(after=after, limit=wanted + 1)
+
+    found = administer(there, ask)
+    page = found[:wanted]
+    following = page[-1].id if len(found) > wanted else None
+    if as_json:
+        say_json({"users": [describe_user(user) for user in page], "next": following})
+        return
+    rows = [(user.id, user.email, "yes" if user.disabled_at is None else "no") for user in page]
+    say_table(("USER ID", "EMAIL", "ENABLED"), rows)
+    if following is not None:
+        say(f"There are more: --after {following}")
+
+
+@app.command("show")
+def show(
+    *, user: Who, issuer: IssuerName = None, config: Config = None, data: Data = None, as_json: Json = False
+) -> None:
+    """Show a user and the organisations that they belong to."""
+    _tell(installation(config, data, issuer), lambda people: people.show(user), as_json=as_json)
+
+
+@app.command("set-password")
+def set_password(
+    *,
+    user: Who,
+    password_file: PasswordFile = None,
+    issuer: IssuerName = None,
+    config: Config = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Give a user a password, from standard input or a file. Whoever is logged in as them is logged out."""
+    there = installation(config, data, issuer)
+    password = _password(password_file)
+    _tell(there, lambda people: people.set_password(user, password), as_json=as_json)
+
+
+@app.command("disable")
+def disable(
+    *, user: Who, issuer: IssuerName = None, config: Config = None, data: Data = None, as_json: Json = False
+) -> None:
+    """Disable a user: no log-in, no tokens for their clients, and what they gave to applications ends."""
+    there = installation(config, data, issuer)
+    _tell(there, lambda people: people.set_enabled(user, enabled=False), as_json=as_json)
+
+
+@app.command("enable")
+def enable(
+    *, user: Who, issuer: IssuerName = None, config: Config = None, data: Data = None, as_json: Json = False
+) -> None:
+    """Enable a user again. What ended stays so until they give it anew."""
+    there = installation(config, data, issuer)
+    _tell(there, lambda people: people.set_enabled(user, enabled=True), as_json=as_json)
+
+
+def describe_user(user: "User") -> dict[str, Any]:
+    """Return a user as it is written in JSON. Moments are RFC 3339 in UTC, or null."""
+    return {
+        "user_id": user.id,
+        "issuer": user.issuer,
+        "email": user.email,
+        "locale": user.locale,
+        "roles": sorted(user.roles),
+        "enabled": user.disabled_at is None,
+        "created": rfc3339(user.created_at),
+    }
+
+
+def describe_person(person: "Person") -> dict[str, Any]:
+    """Return a user with whether they can log in, and their organisations, as it is written in JSON."""
+    organisations = [describe_organisation(organisation) for organisation in person.organisations]
+    return {**describe_user(person.user), "has_password": person.has_password, "organisations": organisations}
+
+
+def describe_organisation(organisation: "Organisation") -> dict[str, Any]:
+    """Return an organisation as it is written in JSON."""
+    return {
+        "organisation_number": organisation.number,
+        "issuer": organisation.issuer,
+        "name": organisation.name,
+        "enabled": organisation.disabled_at is None,
+        "created": rfc3339(organisation.created_at),
+    }
+
+
+def tell_person(person: "Person", *, as_json: bool) -> None:
+    """Write a user."""
+    described = describe_person(person)
+    if as_json:
+        say_json(described)
+        return
+    for field, value in described.items():
+        if field == "organisations":
+            for organisation in value:
+                disabled = "" if organisation["enabled"] else ", disabled"
+                say(f"organisation  {organisation['organisation_number']}  {organisation['name']}{disabled}")
+            continue
+        shown = " ".join(value) if isinstance(value, list) else {True: "yes", False: "no"}.get(value, value)
+        if shown:
+            say(f"{field:13} {shown}")
+
+
+def _tell(there: Installation, do: "Callable[[People], Awaitable[Person]]", *, as_json: bool) -> None:
+    async def ask(administration: "Administration") -> "Person":
+        return await do(administration.people(there.issuer))
+
+    tell_person(administer(there, ask), as_json=as_json)
+
+
+def _password(file: str | None) -> Secret:
+    """Read a password: never an argument, which every process of the machine may read."""
+    return Secret(hidden_text("password", _INSTEAD) if file is None else private_file("--password-file", file))

@@ -1,0 +1,165 @@
+"""`portvakt user` and `portvakt organisation`, as they are typed, and that whom they make can log in."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import httpx2
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from shell import Shell
+
+ISSUER = ("--issuer", "standard")
+PASSWORD = "correct horse battery"
+VERIFIER = "v" * 43
+CALLBACK = "https://app.example/cb"
+
+
+def a_user(shell: Shell, *more: str, given: str = "") -> Any:
+    return shell.json("user", "create", *ISSUER, "--email", "kari@example.com", *more, given=given)
+
+
+def test_a_user_is_made_listed_shown_disabled_and_enabled(installed: Shell) -> None:
+    made = a_user(installed, "--locale", "nb")
+    listed = installed.json("user", "list", *ISSUER)
+    shown = installed.json("user", "show", *ISSUER, "KARI@example.com")
+    states = [
+        installed.json("user", what, *ISSUER, made["user_id"])["enabled"] for what in ("disable", "disable", "enable")
+    ]
+
+    assert made == shown
+    assert (made["email"], made["locale"], made["has_password"], made["organisations"]) == (
+        "kari@example.com",
+        "nb",
+        False,
+        [],
+    )
+    assert [user["user_id"] for user in listed["users"]] == [made["user_id"]]
+    assert states == [False, False, True]
+
+
+def test_K6_a_password_comes_from_standard_input_or_a_private_file_and_is_shown_nowhere(
+    installed: Shell, tmp_path: Path
+) -> None:
+    file = tmp_path / "password"
+    file.write_text(PASSWORD + "\n")
+    file.chmod(0o644)
+    made = a_user(installed, "--password-stdin", given=PASSWORD + "\n")
+
+    line = installed.complaint(
+        "user", "set-password", *ISSUER, "kari@example.com", "--password-file", "password", code=3
+    )
+    file.chmod(0o600)
+    ended = installed.run("user", "set-password", *ISSUER, "kari@example.com", "--password-file", "password")
+
+    assert made["has_password"] is True
+    assert "chmod 600" in line
+    assert PASSWORD not in ended.stdout + ended.stderr + line + str(made)
+    assert "has_password  yes" in ended.stdout
+    installed.run("user", "create", "--password", PASSWORD, code=2)
+
+
+@pytest.mark.parametrize(
+    ("line", "given", "code", "says"),
+    [
+        (("user", "create", "--email", "x"), "", 1, "An email address is NAME@HOST."),
+        (("user", "create", "--email", "kari@example.com"), "", 1, "with that address already"),
+        (("user", "create", "--email", "b@example.com", "--locale", "fr"), "", 1, "A locale is en or nb."),
+        (("user", "create", "--email", "b@example.com", "--password-stdin"), "short", 1, "has fewer than 8"),
+        (("user", "show", "nobody@example.com"), "", 4, "no such user"),
+        (("user", "show", "user_x"), "", 4, "no such user"),
+        (("user", "set-password", "kari@example.com"), "", 1, "there is no password on standard input"),
+        (("user", "list", "--limit", "0"), "", 2, "--limit must be"),
+        (("organisation", "create", "--number", "x", "--name", "y"), "", 1, "1 to 20 digits"),
+        (("organisation", "disable", "1"), "", 4, "no such organisation"),
+        (("organisation", "add-member", "1", "kari@example.com"), "", 4, "no such organisation"),
+    ],
+)
+def test_what_cannot_be_is_one_line(installed: Shell, line: tuple[str, ...], given: str, code: int, says: str) -> None:
+    a_user(installed)
+
+    ended = installed.run(*line, *ISSUER, code=code, given=given)
+
+    assert ended.stdout == ""
+    assert says in ended.stderr
+    assert ended.stderr.count("\n") == 1
+
+
+def test_an_organisation_is_made_listed_joined_left_disabled_and_enabled(installed: Shell) -> None:
+    a_user(installed)
+    of = ("organisation", "create", *ISSUER)
+    made = installed.json(*of, "--number", "312047152", "--name", "Eksempelfjord Bakeri AS")
+    installed.json(*of, "--number", "313580261", "--name", "Båt AS")
+    first = installed.json("organisation", "list", *ISSUER, "--limit", "1")
+    second = installed.json("organisation", "list", *ISSUER, "--limit", "1", "--after", first["next"])
+    joined = installed.json("organisation", "add-member", *ISSUER, "312047152", "kari@example.com")
+    shown = installed.run("user", "show", *ISSUER, "kari@example.com").stdout
+    disabled = installed.json("organisation", "disable", *ISSUER, "312047152")
+    left = installed.json("organisation", "remove-member", *ISSUER, "312047152", "kari@example.com")
+    installed.complaint("organisation", "remove-member", *ISSUER, "312047152", "kari@example.com", code=4)
+    enabled = installed.run("organisation", "enable", *ISSUER, "312047152").stdout
+
+    assert first["organisations"] == [made]
+    assert second["organisations"][0]["name"] == "Båt AS"
+    assert second["next"] is None
+    assert joined["organisations"] == [made]
+    assert "organisation  312047152  Eksempelfjord Bakeri AS" in shown
+    assert (disabled["enabled"], left["organisations"]) == (False, [])
+    assert re.search(r"enabled +yes", enabled)
+    text = installed.run("organisation", "list", *ISSUER, "--limit", "1").stdout
+    assert text.splitlines()[-1] == "There are more: --after 312047152"
+
+
+def field(page: httpx2.Response, name: str) -> str:
+    found = re.search(rf'name="{name}"[^>]*value="([^"]*)"', page.text)
+    assert found is not None, page.text
+    return html.unescape(found[1])
+
+
+def test_who_was_made_by_command_logs_in_and_lets_an_application_act(installed: Shell, port: int) -> None:
+    settings = installed.folder / "portvakt.toml"
+    settings.write_text(settings.read_text().replace(":8040", f":{port}"))
+    a_user(installed, "--password-stdin", given=PASSWORD)
+    installed.json("organisation", "create", *ISSUER, "--number", "312047152", "--name", "Bakeri AS")
+    installed.json("organisation", "add-member", *ISSUER, "312047152", "kari@example.com")
+    client = installed.json("client", "create", *ISSUER, "--name", "x", "--scope", "read", "--redirect-uri", CALLBACK)
+    assert client["redirect_uris"] == [CALLBACK]
+    assert client["grants"] == ["authorization_code", "client_credentials", "refresh_token"]
+    challenge = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
+    query = {"client_id": client["client_id"], "response_type": "code", "code_challenge": challenge}
+    query |= {"code_challenge_method": "S256", "scope": "read", "redirect_uri": CALLBACK}
+    base = f"http://127.0.0.1:{port}"
+
+    with installed.serving(port), httpx2.Client(base_url=base, headers={"origin": base}) as browser:
+        page = browser.get(f"/standard/authorize?{urlencode(query)}")
+        form = {name: field(page, name) for name in ("csrf", "return_to")}
+        entered = browser.post("/standard/login", data={**form, "email": "kari@example.com", "password": PASSWORD})
+        consent = browser.get(entered.headers["location"])
+        answer = {name: field(consent, name) for name in ("csrf", "transaction")}
+        back = browser.post("/standard/consent", data={**answer, "decision": "allow"})
+        code = parse_qs(urlsplit(back.headers["location"]).query)["code"][0]
+        tokens = browser.post(
+            "/standard/token",
+            data={
+                "grant_type": "authorization_code",
+                "code": code,
+                "code_verifier": VERIFIER,
+                "redirect_uri": CALLBACK,
+            },
+            auth=(client["client_id"], client["client_secret"]),
+        ).json()
+        refresh = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+        credentials = (client["client_id"], client["client_secret"])
+        left = installed.json("organisation", "remove-member", *ISSUER, "312047152", "kari@example.com")
+        refused = browser.post("/standard/token", data=refresh, auth=credentials)
+
+    assert left["organisations"] == []
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant")
