@@ -114,9 +114,10 @@ class LoginFile:
             _is_own_folder(self._folder)
             flags = os.O_RDWR | os.O_CREAT | _OF_ITS_OWN | _NO_LINK
             descriptor = os.open(self.path.with_suffix(".lock"), flags, _FILE)
+        _held.add(descriptor)
         if _taken(descriptor):
-            _held.add(descriptor)
             return descriptor
+        _held.discard(descriptor)
         os.close(descriptor)
         return None
 
