@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 import pytest
 
 from programs import PATIENCE, PORTVAKT, curl_json, environment, portvakt, running, shell
+from shell import Shell
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,7 +52,7 @@ def test_the_first_line_names_every_issuer_with_what_a_client_needs(sandbox: dic
     assert issuers["standard"]["api_url"] == f"{base}/standard/api"
     assert issuers["luca-test"]["api_url"] == f"{base}/luca-test/api/v1"
     assert list(issuers["luca-test"]) == [
-        "provider", "base_url", "api_url", "client_id", "client_secret", "redirect_uris", "users"
+        "provider", "base_url", "api_url", "client_id", "client_secret", "redirect_uris", "api_key", "users"
     ]  # fmt: skip
     assert list(issuers["standard"]) == [
         "provider", "base_url", "api_url", "client_id", "client_secret", "public_client_id", "redirect_uris", "users"
@@ -91,6 +92,29 @@ def test_lucas_api_is_there_and_keeps_its_gate(sandbox: dict[str, Any]) -> None:
     status, body = curl_json(f"curl {url} -H 'Authorization: Bearer x' {query}")
 
     assert (status, json.loads(body)["errors"][0]["extensions"]) == (401, {"code": "UNAUTHENTICATED"})
+
+
+def test_lucas_api_takes_the_personal_api_key_until_it_is_revoked(tmp_path: Path) -> None:
+    query = """-H 'Content-Type: application/json' -d '{"query":"{ companies { nodes { organisationNumber } } }"}'"""
+    arguments = ("sandbox", "luca", "--json", "--data", "d", "--port")
+    with running(*arguments, "0", cwd=tmp_path) as first:
+        port = first["base_url"].rpartition(":")[2]
+    with running(*arguments, port, cwd=tmp_path) as second:
+        luca = second["issuers"]["luca-test"]
+        curl = f"curl {luca['api_url']}/graphql -H 'Authorization: Bearer {luca['api_key']}' {query}"
+        _, body = curl_json(curl)
+        user = luca["users"][0]
+        of = ("--data", "d", "--user", user["email"])
+        shell = Shell(tmp_path)
+        (key,) = shell.json("api-key", "list", *of)["api_keys"]
+        shell.json("api-key", "revoke", *of, key["id"])
+        shell.json("clock", "+5s", "--data", "d")
+        status, _ = curl_json(curl)
+
+    numbers = [{"organisationNumber": company["organisation_number"]} for company in user["organisations"]]
+    assert json.loads(body)["data"]["companies"]["nodes"] == numbers
+    assert first["issuers"]["luca-test"]["api_key"] == luca["api_key"]
+    assert status == 401
 
 
 def test_E1_the_path_of_an_apis_metadata_is_no_way_round_its_quota(sandbox: dict[str, Any]) -> None:

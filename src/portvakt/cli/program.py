@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from portvakt.cli import (
+    api_keys,
     clients,
     connections,
     init,
@@ -48,6 +49,7 @@ def assemble() -> typer.Typer:
     app.add_typer(clients.app)
     app.add_typer(users.app)
     app.add_typer(organisations.app)
+    app.add_typer(api_keys.app)
     app.add_typer(keys.app)
     return app
 

@@ -64,6 +64,7 @@ class GuardedApp:
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             verified = await self._verified(scope)
+            self._guard.require_an_end(verified)
         except Denied as denied:
             await receive()  # websocket.connect
             if "websocket.http.response" in scope.get("extensions", {}):

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from portvakt.client.address import NotPlain, place
 from portvakt.client.fetch import Fetcher
+from portvakt.guard.api_keys import ApiKeys, ApiKeysUnanswered, AskedApiKeys, KeyAnswers
 from portvakt.guard.asgi import GuardedApp, MetadataApp
 from portvakt.guard.key_set import FetchedKeys, KeysUnavailable
 from portvakt.guard.revocations import READ_EVERY, FetchedRevocations, Revocations, RevocationsUnread, TakenBack
@@ -17,9 +18,11 @@ from portvakt.guard.tongue import MISSING_TOKEN, Denied, say
 from portvakt.model.decision import INVALID_REQUEST, INVALID_TOKEN, SERVER_ERROR, Refused
 from portvakt.model.provider import ApiKind, Provider
 from portvakt.model.values import Instant, Seconds
+from portvakt.protocol.admit.api_key import refuse_forged
 from portvakt.protocol.admit.claims import LEEWAY, Rules
 from portvakt.protocol.admit.verdict import UnknownKey, admit, missing_scopes
 from portvakt.protocol.admit.verified import Verified
+from portvakt.protocol.token_kind import is_api_key
 from portvakt.providers import PROVIDERS
 from portvakt.wire.errors import WireError
 from portvakt.wire.query import parameter_names
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
     from collections.abc import Set as AbstractSet
 
+    from portvakt.guard.api_keys import ApiKeySource
     from portvakt.guard.asgi import App
     from portvakt.guard.key_set import KeySource
     from portvakt.guard.revocations import RevocationSource
@@ -60,6 +64,8 @@ class Guard:
         keys: where the keys come from instead of the network, for an API in the process of its issuer.
         revocations: how to learn what was taken back before its end: `Revocations(client_id=…, client_secret=…)`, or
             a source in the process of the issuer. None: a token is good until it expires.
+        api_keys: that personal API keys are taken too, and how the issuer is asked about each:
+            `ApiKeys(client_id=…, client_secret=…)`, or a source in the process of the issuer. None: they are not.
         fetcher: replaces what fetches, for private certificate authorities.
 
     Raises:
@@ -77,6 +83,7 @@ class Guard:
         clock: Callable[[], Instant] = _system_clock,
         keys: KeySource | None = None,
         revocations: Revocations | RevocationSource | None = None,
+        api_keys: ApiKeys | ApiKeySource | None = None,
         fetcher: Fetcher | None = None,
     ) -> None:
         _check_issuer(issuer)
@@ -88,6 +95,10 @@ class Guard:
         fetcher = fetcher or Fetcher(named_urls=(issuer,))
         self._keys = keys or FetchedKeys(issuer, clock, fetcher)
         self._taken_back = _taken_back(revocations, issuer, clock, fetcher)
+        self._api_keys = None
+        if api_keys is not None:
+            source = AskedApiKeys(issuer, api_keys, fetcher) if isinstance(api_keys, ApiKeys) else api_keys
+            self._api_keys = KeyAnswers(source, self._rules)
         self._seen = SeenTokens(self._rules.leeway)
         self._looked_at = Instant(-1)
         self._scopes = set(known.scopes or ())
@@ -168,6 +179,12 @@ class Guard:
 
         return unguarded(app, public)
 
+    def require_an_end(self, verified: Verified) -> None:
+        """Refuse an API key for something long, such as a web socket: it may end at any time. Raises: Denied."""
+        if verified.is_api_key:
+            bad = self._rules.provider.api.refused_text
+            raise self._denied(Refused(INVALID_TOKEN, bad, 401, reason="an API key opens no web socket"))
+
     def still_good(self, verified: Verified) -> bool:
         """Whether a token that was verified for something long has not ended by now, nor was taken back."""
         now = self._clock()
@@ -225,6 +242,8 @@ class Guard:
         if token != shown and (found := self._seen.find(token, now)):
             return found  # another space stood before it
         keys = await self._look(now)
+        if self._api_keys is not None and is_api_key(token.decode("ascii")):
+            return await self._key(self._api_keys, token.decode("ascii"), keys, now)
         verdict = admit(token.decode("ascii"), rules=self._rules, keys=keys, now=now)
         if isinstance(verdict, UnknownKey) and isinstance(self._keys, FetchedKeys) and await self._keys.look_again():
             keys = await self._look(now)
@@ -233,6 +252,20 @@ class Guard:
             self._seen.keep(token, verdict, now)
             return verdict
         raise self._denied(verdict.refused if isinstance(verdict, UnknownKey) else verdict)
+
+    async def _key(self, answers: KeyAnswers, token: str, keys: tuple[PublicKey, ...], now: Instant) -> Verified:
+        """Judge a personal API key: never remembered as a token is, for it may end at any time."""
+        forged = refuse_forged(token, rules=self._rules, keys=keys)
+        if forged is not None:
+            raise self._denied(forged)
+        try:
+            verdict = await answers.judge(token, now)
+        except ApiKeysUnanswered as error:
+            refused = Refused(SERVER_ERROR, "API keys cannot be verified now.", 503, reason=str(error))
+            raise self._denied(refused, retry_after=Seconds(1)) from None
+        if isinstance(verdict, Refused):
+            raise self._denied(verdict)
+        return verdict
 
     def _denied(
         self, refused: Refused, needed: frozenset[str] = _NO_SCOPES, retry_after: Seconds | None = None

@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from base64 import b64encode
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 from urllib.parse import quote
 
 from portvakt.client.fetch import FetchFailed
+from portvakt.guard.asking_issuer import basic
 from portvakt.jose.strict_json import read_object
 from portvakt.model.message import Request
-from portvakt.model.values import Instant, Secret
+from portvakt.model.values import Instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from portvakt.client.fetch import Fetcher
+    from portvakt.model.values import Secret
     from portvakt.protocol.admit.verified import Verified
 
 READ_EVERY = 2
@@ -67,17 +68,7 @@ class Revocations:
     def __post_init__(self) -> None:
         if self.unread not in {"go on", "refuse"}:
             raise ValueError('unread is "go on" or "refuse"')
-        if not self.client_id or not self.client_secret:
-            raise ValueError("the list of revocations is read by a client with a secret")
-
-    def authorization(self) -> Secret:
-        """Return the header by which the client says who it is.
-
-        Basic, not a bearer token: a provider without client_credentials gives a client no token of its own.
-        """
-        secret = self.client_secret.reveal() if isinstance(self.client_secret, Secret) else self.client_secret
-        pair = f"{quote(self.client_id, safe='')}:{quote(secret, safe='')}"  # RFC 6749 §2.3.1
-        return Secret("Basic " + b64encode(pair.encode()).decode())
+        basic(self.client_id, self.client_secret)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +108,7 @@ class FetchedRevocations:
     def __init__(self, issuer: str, revocations: Revocations, fetcher: Fetcher) -> None:
         self._url = f"{issuer}/revocations"
         self._fetcher = fetcher
-        self._authorization = revocations.authorization()
+        self._authorization = basic(revocations.client_id, revocations.client_secret)
 
     async def after(self, cursor: str | None) -> RevocationPage:
         """Ask for one page."""

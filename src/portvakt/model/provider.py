@@ -83,6 +83,20 @@ class Company(Enum):
     REQUIRED = "required"
 
 
+class ApiKeys(Enum):
+    """Whether users make personal API keys, which the API takes as bearer tokens."""
+
+    NONE = "none"
+    PERSONAL = "personal"
+
+
+API_KEY_TYP = "apikey+jwt"
+"""The `typ` of a personal API key: no access token has it."""
+
+API_KEY_TOKEN_TYPE = "api_key"
+"""What introspection calls a personal API key, so that nobody takes it for an access token."""
+
+
 class PlainHttp(Enum):
     """Where an issuer may be served without TLS."""
 
@@ -224,6 +238,7 @@ class Provider:
     reissue_window: Seconds = Seconds(10)  # in which the same request gets the same answer; 0: never
     consent: Consent = Consent.REMEMBERED
     company: Company = Company.OPTIONAL
+    api_keys: ApiKeys = ApiKeys.NONE
 
     metadata: Metadata = Metadata.DOCUMENTED
     plain_http: PlainHttp = PlainHttp.LOOPBACK

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from portvakt.model.behalf import Session, Standing
+    from portvakt.model.behalf import ApiKeyFacts, Session, Standing
     from portvakt.model.nouns import ClientFacts, User
     from portvakt.model.values import Instant
 
@@ -30,6 +30,17 @@ def why_not_live(standing: Standing) -> str:
 def is_live(standing: Standing) -> bool:
     """Whether a grant may still give tokens: grant, user, organisation with membership, client and its owner."""
     return not why_not_live(standing)
+
+
+def api_key_lives(facts: ApiKeyFacts, now: Instant) -> bool:
+    """Whether an API key is good now: not revoked nor over, its user enabled, and still of its organisation."""
+    key, organisation = facts.key, facts.organisation
+    ended = key.revoked_at is not None or (key.expires_at is not None and now >= key.expires_at)
+    if ended or facts.user.disabled_at is not None:
+        return False
+    if key.organisation is None:
+        return True
+    return organisation is not None and organisation.disabled_at is None and facts.is_member
 
 
 def why_client_is_dead(facts: ClientFacts | None) -> str:

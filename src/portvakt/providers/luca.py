@@ -3,6 +3,7 @@
 from portvakt.model.nouns import ClientAuthentication
 from portvakt.model.provider import (
     Api,
+    ApiKeys,
     ApiKind,
     CodeRedirect,
     Company,
@@ -45,6 +46,7 @@ LUCA = Provider(
     refresh=Refresh.STATIC,
     consent=Consent.EVERY_TIME,
     company=Company.REQUIRED,
+    api_keys=ApiKeys.PERSONAL,
     metadata=Metadata.PUBLISHED,
     api_path="/api/v1",
     api=Api(kind=ApiKind.GRAPHQL, path="/graphql", audience_path="/graphql", token_check=TokenCheck.BEFORE_EXECUTION),
@@ -87,6 +89,11 @@ LUCA = Provider(
             field="company",
             source=Source.SEED,
             says="If the user has access to multiple companies he will be asked which company",
+        ),
+        Evidence(
+            field="api_keys",
+            source=Source.PUBLIC,
+            says="a user with API access makes a personal API key in their settings: a JWT used as bearer token",
         ),
         Evidence(field="metadata", source=Source.OURS, says="the documented service publishes none"),
         Evidence(field="api_path", source=Source.SEED, says="POST to /api/v1/graphql"),

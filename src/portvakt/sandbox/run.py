@@ -21,7 +21,7 @@ from portvakt.sandbox.certificates import CA_FILE, KEY_FILE, authority_in, serve
 from portvakt.sandbox.claim import LOCK, claimed
 from portvakt.sandbox.clock_route import CLOCK_PATH, clock_route
 from portvakt.sandbox.seed import SEED_CHARACTERS, Seed, Sower
-from portvakt.sandbox.stage import PLAYED, apis, settings_of, sow
+from portvakt.sandbox.stage import PLAYED, apis, settings_of, sow, sow_api_key
 from portvakt.server import http
 from portvakt.server.application import PEPPER, Application
 from portvakt.server.clock import TurnableClock
@@ -169,14 +169,18 @@ class _Play:
         )
         self._opened.append((store, application))
         pepper = derive(settings.secret, PEPPER)
-        for issuer in issuers:
-            played = sow(Sower(self._sandbox.seed, issuer, pepper, self._clock()), self._sandbox.base_url)
+        sowers = [Sower(self._sandbox.seed, issuer, pepper, self._clock()) for issuer in issuers]
+        for sower in sowers:
+            issuer = sower.issuer
+            played = sow(sower, self._sandbox.base_url)
             for changes in played.plots:
                 await store.apply(changes)  # lost where the folder holds them already
             self.told[issuer.name] = played.told
             application.mount(apis(application, store, issuer, self._sandbox.seed, self._log))
         application.mount({self._sandbox.base_url + CLOCK_PATH: clock_route(self._clock, self._turned)})
         await application.start()
+        for sower in sowers:
+            self.told[sower.issuer.name] = await sow_api_key(sower, application, store, self.told[sower.issuer.name])
 
     async def end(self) -> None:
         """Stop the application and close the store."""

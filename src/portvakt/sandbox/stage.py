@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from portvakt.guard import Guard
-from portvakt.model.change import AddUser
-from portvakt.model.values import UserId
+from portvakt.model.behalf import ApiKey
+from portvakt.model.change import AddApiKey, AddUser
+from portvakt.model.provider import ApiKeys
+from portvakt.model.values import ApiKeyId, OrganisationNumber, UserId
+from portvakt.protocol.credentials import mint_id
+from portvakt.protocol.govern.api_keys import api_key_text
 from portvakt.sandbox.books import invoices_of
 from portvakt.sandbox.breeze_api import READ_CREDENTIALS, BreezeUser, Tenant, breeze_api
 from portvakt.sandbox.echo_api import echo_api
 from portvakt.sandbox.graphql import Introspection
 from portvakt.sandbox.luca_api import SCOPE, Company, luca_api
-from portvakt.sandbox.people import settle
+from portvakt.sandbox.people import PEOPLE, settle
 from portvakt.sandbox.quota_gate import quota_gate
 from portvakt.server.own_keys import OwnKeys
 from portvakt.server.quota import Windows
@@ -90,6 +94,33 @@ def sow(sower: Sower, base_url: str) -> Played:
     return Played(told, tuple(plots))
 
 
+async def sow_api_key(
+    sower: Sower, application: Application, store: Store, told: dict[str, object]
+) -> dict[str, object]:
+    """Return what is told of an issuer, with the first user's API key where there are such; it is made if need be.
+
+    The same folder gives the same one after a restart, as long as the same key of the issuer signs with RS256.
+    """
+    issuer, now = sower.issuer, application.clock()
+    if issuer.provider.api_keys is ApiKeys.NONE:
+        return told
+    key_id = ApiKeyId(mint_id("key_", sower.seed.octets(issuer.name, "api key")))
+    person = PEOPLE[0]
+    row = ApiKey(
+        issuer=issuer.name,
+        id=key_id,
+        user_id=sower.user(person.email).id,
+        organisation=OrganisationNumber(person.companies[0]),
+        name="A key of the sandbox",
+        created_at=now,
+    )
+    await store.apply([AddApiKey(row)])  # lost where the folder holds it already
+    kept = await store.api_key(issuer.name, key_id)
+    signer = await application.copy.api_key_signer(issuer, now)
+    text = api_key_text(issuer, row if kept is None else kept.key, signer).reveal()
+    return {name: value for name, value in told.items() if name != "users"} | {"api_key": text, "users": told["users"]}
+
+
 def _sow_breeze(sower: Sower, told: dict[str, object]) -> Played:
     integration = sower.user("integration@example.com", roles=frozenset({READ_CREDENTIALS}))
     limited_user = sower.user("limited@example.com")
@@ -116,6 +147,7 @@ def apis(application: Application, store: Store, issuer: Issuer, seed: Seed, log
         clock=application.clock,
         keys=OwnKeys(issuer, application.copy, application.clock),
         revocations=OwnRevocations(issuer, store),
+        api_keys=None if provider.api_keys is ApiKeys.NONE else application.api_keys(issuer),
     )
     if provider.name == "breeze":
         api = _breeze(application, issuer, guard, log)

@@ -194,7 +194,7 @@ class Account:
             csrf = desk.token("account", facts.session.id)
             page = LogOut(brand=desk.brand, action=f"{desk.root}/logout", csrf=csrf, email=facts.user.email)
             await desk.show(call, send, page, desk.locale(call, users=facts.user.locale))
-        elif await self._own_form(call, receive, facts) is None:
+        elif await self.own_form(call, receive, facts) is None:
             await desk.problem(call, send, Fault.FORBIDDEN)
         else:
             await desk.store.apply((EndSession(desk.issuer.name, facts.session.id, desk.clock()),))
@@ -209,7 +209,7 @@ class Account:
         if facts is None:
             await self.show_log_in(call, send, return_to=f"{desk.root}/account")
             return
-        view = Home(brand=desk.brand, email=facts.user.email)
+        view = Home(brand=desk.brand, email=facts.user.email, api_keys=desk.has_api_keys)
         await desk.show(call, send, view, desk.locale(call, users=facts.user.locale))
 
     async def connected(self, call: Call, receive: Receive, send: Send) -> None:
@@ -220,7 +220,7 @@ class Account:
             await self.show_log_in(call, send, return_to=f"{desk.root}/connected")
         elif call.scope["method"] != "POST":
             await self._show_connected(call, send, facts)
-        elif (form := await self._own_form(call, receive, facts)) is None:
+        elif (form := await self.own_form(call, receive, facts)) is None:
             await desk.problem(call, send, Fault.FORBIDDEN)
         else:
             await self._revoke(facts, form)
@@ -253,6 +253,7 @@ class Account:
             action=f"{desk.root}/connected",
             csrf=desk.token("account", facts.session.id),
             connections=tuple(lines.values()),
+            api_keys=desk.has_api_keys,
         )
         await desk.show(call, send, view, desk.locale(call, users=facts.user.locale))
 
@@ -270,7 +271,8 @@ class Account:
         found = await desk.store.grants_of_user(desk.issuer.name, facts.user.id)
         return [grant for grant in found if grant.revoked_at is None]
 
-    async def _own_form(self, call: Call, receive: Receive, facts: SessionFacts) -> dict[str, str] | None:
+    async def own_form(self, call: Call, receive: Receive, facts: SessionFacts) -> dict[str, str] | None:
+        """Return a posted form of the pages behind the log-in; None if it is not from this session."""
         try:
             form = await self._desk.form(call, receive)
         except NotOurForm:

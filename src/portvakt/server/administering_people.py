@@ -19,13 +19,18 @@ from portvakt.protocol.govern.people import (
     set_user_enabled,
 )
 from portvakt.server.act import act
+from portvakt.server.api_keys import end_key, make_key
 from portvakt.server.passwords import Passwords, password_problem
 from portvakt.server.refusal import Refusal, found, granted
 
 if TYPE_CHECKING:
-    from portvakt.model.behalf import Grant, Organisation, Session
+    from collections.abc import Awaitable, Callable
+
+    from portvakt.jose.signing import Signer
+    from portvakt.model.behalf import ApiKey, Grant, Organisation, Session
     from portvakt.model.nouns import Issuer, User
     from portvakt.model.values import Secret
+    from portvakt.protocol.govern.api_keys import KeyWish, NewApiKey
     from portvakt.server.clock import Clock
     from portvakt.store import Store
 
@@ -141,6 +146,26 @@ class People:
 
         granted(await act(self.store, lambda: self._membership(number, name), decide))
         return await self.show(name)
+
+    async def api_keys(self, name: str) -> tuple[ApiKey, ...]:
+        """Return all keys of a user, oldest first."""
+        user = await self._user(name)
+        return await self.store.api_keys_of(self.issuer.name, user.id)
+
+    async def create_api_key(self, name: str, wish: KeyWish, sign: Callable[[], Awaitable[Signer]]) -> NewApiKey:
+        """Make a key of a user's, who need not be there."""
+        user = await self._user(name)
+        made = await make_key(self.store, self.issuer, user, wish, signer=await sign(), now=self.clock())
+        if isinstance(made, Refused):
+            raise Refusal(made)
+        return made
+
+    async def revoke_api_key(self, name: str, key_id: str) -> ApiKey:
+        """Revoke a key of a user's."""
+        keys = await self.api_keys(name)
+        key = found("API key", next((key for key in keys if key.id == key_id), None))
+        await end_key(self.store, key, now=self.clock())
+        return next(key for key in await self.api_keys(name) if key.id == key_id)
 
     async def _membership(self, number: str, name: str) -> _Membership:
         organisation, user = await self._organisation(number), await self._user(name)

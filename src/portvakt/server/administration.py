@@ -6,10 +6,13 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
-from portvakt.jose.sealing import derive
+from portvakt.jose.keys import from_private_bytes
+from portvakt.jose.sealing import derive, place, unseal
+from portvakt.jose.signing import Signer
 from portvakt.model.change import AddUser, Applied
 from portvakt.model.decision import INVALID_REQUEST, Granted, Refused
 from portvakt.model.nouns import ClientAuthentication, User
+from portvakt.model.provider import API_KEY_TYP
 from portvakt.model.values import IssuerName, Seconds, UserId
 from portvakt.protocol.credentials import mint_id
 from portvakt.protocol.govern.clients import (
@@ -20,6 +23,7 @@ from portvakt.protocol.govern.clients import (
     rotate_secret,
     set_enabled,
 )
+from portvakt.protocol.govern.keys import signing_key
 from portvakt.protocol.govern.people import is_email
 from portvakt.server import keys
 from portvakt.server.act import act
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
 
     from portvakt.model.nouns import ClientFacts, Issuer, SigningKey
     from portvakt.model.values import ClientId, Secret
+    from portvakt.protocol.govern.api_keys import KeyWish, NewApiKey
     from portvakt.server.clock import Clock
     from portvakt.server.settings import Settings
     from portvakt.store import Store
@@ -70,6 +75,16 @@ class Administration:
     def people(self, issuer: Issuer) -> People:
         """Return what there is to do about an issuer's users and organisations."""
         return People(issuer, self._store, self._clock)
+
+    async def create_api_key(self, issuer: Issuer, user: str, wish: KeyWish) -> NewApiKey:
+        """Make a personal API key of a user's (an email address or id)."""
+
+        async def sign() -> Signer:
+            row = signing_key(await self.keys(issuer), self._clock())
+            opened = unseal(self._sealing, row.sealed, place(issuer.name, row.id))
+            return Signer(from_private_bytes(row.algorithm, opened), API_KEY_TYP, names_key=True)
+
+        return await self.people(issuer).create_api_key(user, wish, sign)
 
     async def create_operator(self, email: str) -> User:
         """Make a user of the installation's own issuer who may do everything."""

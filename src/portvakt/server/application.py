@@ -16,6 +16,7 @@ from portvakt.jose.sealing import derive
 from portvakt.model.message import Reply
 from portvakt.protocol.govern.keys import published_keys
 from portvakt.server.act import Contended
+from portvakt.server.api_keys import OwnApiKeys
 from portvakt.server.authenticating import Authenticating
 from portvakt.server.call import Call, Disconnected, plain_reply
 from portvakt.server.copy import Copy
@@ -243,12 +244,18 @@ class Application:
 
         self._route(issuer.url + KEY_SET_PATH, _Document(read_keys))
 
+    def api_keys(self, issuer: Issuer) -> OwnApiKeys:
+        """Return who tells of the issuer's personal API keys, in this same process."""
+        keys = OwnKeys(issuer, self.copy, self.clock)
+        return OwnApiKeys(issuer, self._store, keys, self._uses, self.clock)
+
     def _tools(self, issuer: Issuer) -> Tools:
         return Tools(
             issuer=issuer,
             store=self._store,
             copy=self.copy,
             keys=OwnKeys(issuer, self.copy, self.clock),
+            api_keys=self.api_keys(issuer),
             authenticating=Authenticating(issuer, copy=self.copy, failures=self._failures, pepper=self._pepper),
             uses=self._uses,
             clock=self.clock,

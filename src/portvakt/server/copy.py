@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from portvakt.jose.keys import from_private_bytes
 from portvakt.jose.sealing import place, unseal
 from portvakt.jose.signing import Signer
-from portvakt.model.provider import TokenHeader
+from portvakt.model.provider import API_KEY_TYP, TokenHeader
 from portvakt.protocol.govern.keys import signing_key
 from portvakt.store import StoreUnavailable
 
@@ -147,16 +147,25 @@ class Copy:
         """
         keys = await self.keys(issuer.name)
         row = signing_key(keys, now)
-        pair = self._pairs.get(row.id)
-        if pair is None:
-            opened = unseal(self._key, row.sealed, place(issuer.name, row.id))
-            pair = self._pairs[row.id] = from_private_bytes(row.algorithm, opened)
+        pair = self._pair(issuer, row)
         header = issuer.provider.token_header
         signer = Signer(pair, header.typ, names_key=header is TokenHeader.AT_JWT)
         later = [key.signs_from for key in keys if key.signs_from > now]
         if self._fresh() and self._keys.get(issuer.name) is keys:
             self._signing[issuer.name] = _Signing(signer, min(row.signs_from, now), min(later, default=None))
         return signer
+
+    async def api_key_signer(self, issuer: Issuer, now: Instant) -> Signer:
+        """Return what signs personal API keys: the key whose turn it is, under their `typ`. Raises: UnsealFailed."""
+        row = signing_key(await self.keys(issuer.name), now)
+        return Signer(self._pair(issuer, row), API_KEY_TYP, names_key=True)
+
+    def _pair(self, issuer: Issuer, row: SigningKey) -> KeyPair:
+        pair = self._pairs.get(row.id)
+        if pair is None:
+            opened = unseal(self._key, row.sealed, place(issuer.name, row.id))
+            pair = self._pairs[row.id] = from_private_bytes(row.algorithm, opened)
+        return pair
 
     def _fresh(self) -> bool:
         """Empty the copy if the counter moved; False if the counter cannot be known."""

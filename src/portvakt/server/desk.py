@@ -9,6 +9,7 @@ from urllib.parse import quote_from_bytes, urlsplit
 
 from portvakt.model.decision import Refused
 from portvakt.model.message import Reply
+from portvakt.model.provider import ApiKeys
 from portvakt.model.values import Secret
 from portvakt.pages.locale import LOCALES
 from portvakt.pages.render import choose_locale, render
@@ -98,6 +99,11 @@ class Desk:
         issuer = self.issuer
         name = issuer.title or issuer.provider.title
         return Brand(name=name, root=self.root, colour=issuer.colour or "#1d4f7c", test=issuer.test)
+
+    @property
+    def has_api_keys(self) -> bool:
+        """Whether users make personal API keys here."""
+        return self.issuer.provider.api_keys is not ApiKeys.NONE
 
     @property
     def root(self) -> str:

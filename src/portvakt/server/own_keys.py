@@ -10,6 +10,7 @@ from portvakt.protocol.govern.keys import published_keys
 if TYPE_CHECKING:
     from portvakt.jose.keys import PublicKey
     from portvakt.model.nouns import Issuer, SigningKey
+    from portvakt.model.values import KeyId
     from portvakt.server.clock import Clock
     from portvakt.server.copy import Copy
 
@@ -23,6 +24,13 @@ class OwnKeys:
         self._clock = clock
         self._rows: tuple[SigningKey, ...] = ()
         self._keys: tuple[PublicKey, ...] = ()
+        self._all: dict[KeyId, PublicKey] = {}
+
+    async def every(self) -> tuple[PublicKey, ...]:
+        """Return all keys that there ever were: what they signed may have no end (a personal API key)."""
+        rows = await self._copy.keys(self._issuer.name)
+        self._all |= {row.id: read_public_jwk(row.public_jwk) for row in rows if row.id not in self._all}
+        return tuple(self._all[row.id] for row in rows)
 
     async def keys(self) -> tuple[PublicKey, ...]:
         """Return the keys that are published now: the same tuple while nothing changed."""

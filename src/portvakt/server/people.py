@@ -9,6 +9,8 @@ from portvakt.model.message import Reply
 from portvakt.pages.static import CACHE_CONTROL, FILES
 from portvakt.pages.views import Fault
 from portvakt.server.account import Account
+from portvakt.server.api_keys import PAGE_PATH as KEYS_PATH
+from portvakt.server.api_keys import KeysPage
 from portvakt.server.authorize import Authorize
 from portvakt.server.call import plain_reply
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from portvakt.server.call import Call, Handler, Receive, Send
     from portvakt.server.desk import Desk
 
-PAGES = ("/login", "/logout", "/account", "/connected", "/consent", "/static")
+PAGES = ("/login", "/logout", "/account", "/connected", "/consent", "/static", "/api-keys")
 """Where pages stand under an issuer's URL, besides its authorization endpoint."""
 
 _READ = ("GET", "HEAD")
@@ -61,6 +63,7 @@ def pages_of(desk: Desk) -> Mapping[str, Handler]:
         "/logout": Page(desk, account.log_out, _FORM),
         "/account": Page(desk, account.home, _READ),
         "/connected": Page(desk, account.connected, _FORM),
+        **({KEYS_PATH: Page(desk, KeysPage(desk, account), _FORM)} if desk.has_api_keys else {}),
         **{
             f"/static/{name}": Page(desk, _file(media_type, content), _READ)
             for name, (media_type, content) in FILES.items()

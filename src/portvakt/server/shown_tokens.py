@@ -10,10 +10,12 @@ from portvakt.model.decision import INVALID_REQUEST, Granted, Refused
 from portvakt.model.message import Reply
 from portvakt.model.provider import Refresh
 from portvakt.model.values import Secret
-from portvakt.protocol.answer.introspect import introspect
+from portvakt.protocol.answer.introspect import INACTIVE, introspect
 from portvakt.protocol.answer.presented import AccessFacts, read_access_token
 from portvakt.protocol.answer.revoke import revoke
 from portvakt.protocol.credentials import Kind, opaque_digest
+from portvakt.protocol.own_scopes import API_KEYS
+from portvakt.protocol.token_kind import is_api_key
 from portvakt.providers.speak import NEVER_STORED, speak
 from portvakt.server.act import act
 from portvakt.server.authenticating import read_request
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from portvakt.model.nouns import Issuer
     from portvakt.protocol.answer.presented import Presented
     from portvakt.protocol.answer.token import Authenticated
+    from portvakt.server.api_keys import OwnApiKeys
     from portvakt.server.authenticating import Authenticating
     from portvakt.server.call import Call, Receive, Send
     from portvakt.server.clock import Clock
@@ -50,6 +53,7 @@ class Tools:
     authenticating: Authenticating
     uses: Uses
     clock: Clock
+    api_keys: OwnApiKeys
     pepper: bytes = field(repr=False)
 
     async def find(self, text: str) -> Presented:
@@ -140,6 +144,13 @@ class Introspecting(ShownToken):
         """RFC 7662 §2.2: what the token says, or that it is not active."""
         said = introspect(self._tools.issuer, authenticated, presented, now=self._tools.clock())
         return said if isinstance(said, Refused) else Granted(json_reply(said.answer))
+
+    async def _decided(self, authenticated: Authenticated, token: str) -> Granted[Reply] | Refused:
+        """J7: an API key is told of to an API that takes them and says so; to all others it is no token at all."""
+        client = authenticated.facts.client
+        if authenticated.secret is None or API_KEYS not in client.scopes or not is_api_key(token):
+            return await super()._decided(authenticated, token)
+        return Granted(json_reply(await self._tools.api_keys.ask(token) or INACTIVE))
 
 
 def json_reply(members: Mapping[str, object]) -> Reply:

@@ -1,4 +1,4 @@
-"""When each secret and refresh token was last used: kept in memory, written for all together, once a minute."""
+"""When each secret, refresh token and API key was last used: kept in memory, written for all at once, once a minute."""
 
 from __future__ import annotations
 
@@ -8,15 +8,22 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Protocol
 
-    from portvakt.model.values import ClientId, Instant, IssuerName, SecretId
+    from portvakt.model.values import ApiKeyId, ClientId, Instant, IssuerName, SecretId
 
     Use = tuple[IssuerName, ClientId, SecretId]
     TokenUse = tuple[IssuerName, bytes]
+    KeyUse = tuple[IssuerName, ApiKeyId]
 
     class Recording(Protocol):
         """What `Uses` asks of a store."""
 
-        async def record_use(self, uses: Mapping[Use, Instant], *, refresh_tokens: Mapping[TokenUse, Instant]) -> None:
+        async def record_use(
+            self,
+            uses: Mapping[Use, Instant],
+            *,
+            refresh_tokens: Mapping[TokenUse, Instant],
+            api_keys: Mapping[KeyUse, Instant],
+        ) -> None:
             """Write the moments, none backwards."""
             ...
 
@@ -26,13 +33,14 @@ WRITE_EVERY = 60.0
 
 
 class Uses:
-    """The last use of each secret and refresh token since the last write. No more entries than were used meanwhile."""
+    """The last use of each of them since the last write. No more entries than were used meanwhile."""
 
-    __slots__ = ("_last", "_tokens")
+    __slots__ = ("_keys", "_last", "_tokens")
 
     def __init__(self) -> None:
         self._last: dict[Use, Instant] = {}
         self._tokens: dict[TokenUse, Instant] = {}
+        self._keys: dict[KeyUse, Instant] = {}
 
     def note(self, issuer: IssuerName, client_id: ClientId, secret_id: SecretId, now: Instant) -> None:
         """Remember that a secret was used at `now`."""
@@ -42,15 +50,21 @@ class Uses:
         """Remember that a refresh token was used at `now`."""
         self._tokens[issuer, digest] = now
 
+    def note_key(self, issuer: IssuerName, key_id: ApiKeyId, now: Instant) -> None:
+        """Remember that a personal API key was used at `now`."""
+        self._keys[issuer, key_id] = now
+
     async def write(self, store: Recording) -> None:
         """Write what was noted; on an error it is kept for the next time."""
         written, self._last = self._last, {}
         tokens, self._tokens = self._tokens, {}
-        if not written and not tokens:
+        keys, self._keys = self._keys, {}
+        if not written and not tokens and not keys:
             return
         try:
-            await store.record_use(written, refresh_tokens=tokens)
+            await store.record_use(written, refresh_tokens=tokens, api_keys=keys)
         except BaseException:
+            self._keys = {**keys, **self._keys}
             self._last = {**written, **self._last}
             self._tokens = {**tokens, **self._tokens}
             raise

@@ -19,7 +19,8 @@ LEEWAY = Seconds(5)
 
 MAX_LEEWAY = Seconds(30)
 
-_LATEST = 253_402_300_799  # the end of the year 9999: beyond it nobody means a moment
+LATEST = Instant(253_402_300_799)
+"""The end of the year 9999: beyond it nobody means a moment."""
 
 OF_OTHER_JWTS = ("nonce", "at_hash", "c_hash", "events", "htm")
 """Claims of ID tokens, logout tokens and DPoP proofs, which no access token has."""
@@ -65,7 +66,7 @@ def optional_text(claims: Mapping[str, object], name: str) -> str | None:
 def moment(claims: Mapping[str, object], name: str) -> Instant:
     """Return a claim that is a moment: whole seconds from 1970 to 9999, and no boolean."""
     value = claims.get(name)
-    if type(value) is not int or not 0 <= value <= _LATEST:
+    if type(value) is not int or not 0 <= value <= LATEST:
         raise Unfit(f"{name} is missing or no moment")
     return Instant(value)
 

@@ -17,6 +17,9 @@ class Verified:
     `scopes` and `roles` are names, as the issuer wrote them; `expires_at` is in Unix seconds.
     `organisation_number` is the company that a grant is for, None where there is none. `token_id` is `jti`,
     `grant_id` is `gid`, `key_id` the `kid` of the key that verified the signature: what a withdrawal may name.
+
+    For a personal API key, `client_id` and `token_id` are the key's own id, `key_id` is empty, and `expires_at` the
+    end of the year 9999 where it has none.
     """
 
     client_id: ClientId
@@ -28,3 +31,8 @@ class Verified:
     token_id: str
     grant_id: str | None
     key_id: str
+
+    @property
+    def is_api_key(self) -> bool:
+        """Whether this is a personal API key, no access token."""
+        return self.client_id == self.token_id
