@@ -74,7 +74,7 @@ def _fields(text: str) -> list[tuple[str, str, bool]]:
 
 
 def _is_here(page: Any) -> bool:
-    location = page.headers["location"]
+    location = str(page.headers["location"])
     return location.startswith("/") or urlsplit(location).netloc == urlsplit(str(page.url)).netloc
 
 

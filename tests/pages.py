@@ -67,6 +67,7 @@ def at(sample: str, told: dict[str, Any]) -> str:
         THE_SANDBOX: base,
         "https://system.upnxt.no": breeze,
         'environment="test"': f'base_url="{breeze}"',
+        'environment="production"': f'base_url="{base}/luca-test"',
         "--environment test": f"--base-url {breeze}",
     }
     for written, meant in swapped.items():

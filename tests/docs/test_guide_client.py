@@ -11,7 +11,7 @@ import pytest
 
 from pages import Page, at
 from portvakt import client
-from portvakt.client import ClientError, connection, source
+from portvakt.client import ClientError, begun, connection, loopback, source
 from portvakt.client.asking import DEADLINE
 from portvakt.client.fetch import REPLY_OCTETS
 from portvakt.protocol.ask import timing
@@ -33,6 +33,7 @@ NUMBERS = [
     f"as long as the server asks: {source.LONGEST_REST / 60:g} min at most",
     f"1 s at first, {source.LONGEST_REST / 60:g} min at most",
     f"`max_wait`: {connection.MAX_WAIT:g} s",
+    f"{loopback.BACK_WITHIN / 60:g} min with `portvakt login`, {begun.BACK_WITHIN / 3600:g} h in a web application",
     f"{REPLY_OCTETS >> 20} MiB",
     f"(Breeze: {BREEZE.token_quota.limit if BREEZE.token_quota else 0} an hour)",
 ]
@@ -68,7 +69,7 @@ def test_the_samples_of_the_guide_run_in_their_order(sandbox: dict[str, Any]) ->
 
 @pytest.mark.usefixtures("reader")
 def test_what_the_guide_types_at_a_shell_shows_a_token_and_calls_the_api(sandbox: dict[str, Any]) -> None:
-    done = shell(at(GUIDE.block("sh", "portvakt token"), sandbox))
+    done = shell(at(GUIDE.block("sh", "portvakt token breeze"), sandbox))
 
     assert done.code == 0, done.err
     shown, _, answer = done.out.strip().rpartition("\n")

@@ -18,7 +18,7 @@ from portvakt.protocol.ask.endpoint import (
     read_revocation,
 )
 from portvakt.protocol.ask.timing import stated_wait
-from portvakt.protocol.ask.token import Wish, read_token_reply, revocation_request, token_request
+from portvakt.protocol.ask.token import read_token_reply, revocation_request, token_request
 from portvakt.providers.hear import ReplyError
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from portvakt.model.message import Reply, Request
     from portvakt.model.provider import Provider
     from portvakt.model.values import Instant, Secret
+    from portvakt.protocol.ask.wish import Wish
 
 DEADLINE = 10.0
 """Seconds for a token request: name, connection, TLS, answer."""

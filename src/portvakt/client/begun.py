@@ -27,8 +27,8 @@ class NotKeptHere(Exception):
 class StartedLogin:
     """Where to send the browser, and what to keep meanwhile in that browser's session.
 
-    `kept` binds the answer to this browser, this issuer and this request: it belongs in the session of the user who
-    leaves, is taken out of it when they come back, and is good for an hour.
+    `url` is the first. `kept` binds the answer to this browser, this issuer and this request: it belongs in the session
+    of the user who leaves, is taken out of it when they come back, and is good for an hour.
     """
 
     url: str = field(repr=False)

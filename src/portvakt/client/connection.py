@@ -32,7 +32,7 @@ from portvakt.client.source import TokenSource
 from portvakt.model.provider import Refresh
 from portvakt.model.values import Instant, Secret
 from portvakt.protocol.ask.authorize import asked_scope
-from portvakt.protocol.ask.token import Wish
+from portvakt.protocol.ask.wish import Wish
 
 if TYPE_CHECKING:
     from collections.abc import Callable

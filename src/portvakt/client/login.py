@@ -13,7 +13,7 @@ from portvakt.providers.hear import LONGEST_LIFETIME
 
 if TYPE_CHECKING:
     from portvakt.model.decision import Tokens
-    from portvakt.protocol.ask.token import Wish
+    from portvakt.protocol.ask.wish import Wish
 
 TEXT_LIMIT = 64 * 1024
 """Characters of the text of a log-in."""
@@ -40,10 +40,11 @@ _MEMBERS = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Login:
-    """What a user gave to a client at an issuer. Whoever has it acts for that user: keep it as you keep passwords.
+    """What a user gave to the client `client_id` at `issuer`. Whoever has it acts for that user: keep it as a password.
 
-    `repr`, `str` and logs show none of its tokens; it cannot be pickled. `scope` is what was granted, "" if the server
-    did not say. `since` is when the user logged in, `expires_at` when the access token ends, in Unix seconds.
+    `repr`, `str` and logs show neither `access_token` nor `refresh_token` (None: there is none); it cannot be pickled.
+    `scope` is what was granted, "" if the server did not say, `resource` the API that it is for. `since` is when the
+    user logged in, `expires_at` when the access token ends, in Unix seconds, after a life of `lifetime` seconds.
     `asked_at`: when its refresh token was first sent with no answer that could be kept; None: it was not.
     """
 

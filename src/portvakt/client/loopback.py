@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from portvakt.client.errors import ClientError
+from portvakt.client.errors import ClientError, LoginRefused
 from portvakt.client.logging_in import NotTheAnswer
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ PATH: Final = "/callback"
 _HEAD_LIMIT = 16 * 1024
 _HEAD_WITHIN = 5.0
 _MOST = 100
-"""So many callers are answered; a log-in needs one."""
+"""So many callers are answered at once; a log-in needs one."""
 
 _ASKED = re.compile(rb"GET (/[!-~]*) HTTP/1\.[01]\r\n")
 _HOST = re.compile(rb"\r\nhost:[ \t]*([^\r\n]*?)[ \t]*\r\n", re.IGNORECASE)
@@ -42,7 +42,7 @@ _HEADERS = (
 )
 
 
-class NobodyCameBack(ClientError):
+class NobodyCameBack(LoginRefused):
     """No browser brought an answer in time."""
 
 
@@ -99,16 +99,22 @@ class Loopback:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one caller."""
         self._callers += 1
-        with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        try:
             if self._callers <= _MOST:
-                async with asyncio.timeout(_HEAD_WITHIN):
-                    head = await reader.readuntil(b"\r\n\r\n")
-                page, result = await self._answer(head)
-                writer.write(page.octets())
-                with contextlib.suppress(OSError):  # the log-in holds, whether or not its page was seen
-                    await writer.drain()
-                self._settle(result)
-        writer.close()
+                await self._serve(reader, writer)
+        finally:
+            self._callers -= 1
+            writer.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            async with asyncio.timeout(_HEAD_WITHIN):
+                head = await reader.readuntil(b"\r\n\r\n")
+            page, result = await self._answer(head)
+            writer.write(page.octets())
+            with contextlib.suppress(OSError):  # the log-in holds, whether or not its page was seen
+                await writer.drain()
+            self._settle(result)
 
     async def _answer(self, head: bytes) -> tuple[_Page, Login | ClientError | None]:
         """Return the page, and how the log-in ended; None: it goes on waiting."""

@@ -187,7 +187,7 @@ def test_X1_a_code_of_another_issuer_or_of_nobody_is_never_sent(play: Play, spoi
 
     assert refused.value.code == ""
     assert seen.tokens == []
-    assert connection.finish_login(back, start.kept)  # nothing was used up
+    assert connection.finish_login(back, start.kept).refresh_token  # nothing was used up
 
 
 def test_X3_what_was_begun_elsewhere_or_ended_before_is_refused(play: Play) -> None:

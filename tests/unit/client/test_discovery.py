@@ -15,7 +15,7 @@ from portvakt.client.asking import Asker, Later, No, Nonsense, Nothing
 from portvakt.client.clock import wall
 from portvakt.model.decision import Tokens
 from portvakt.model.values import Instant, Secret
-from portvakt.protocol.ask.token import Wish
+from portvakt.protocol.ask.wish import Wish
 from portvakt.providers import PROVIDERS
 from raw_server import RawServer, raw_server, response
 

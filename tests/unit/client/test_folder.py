@@ -85,9 +85,9 @@ def test_where_the_folder_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     monkeypatch.setenv("HOME", str(tmp_path))
     found = {}
     for platform in ("linux", "darwin", "win32"):
-        monkeypatch.setattr(room.sys, "platform", platform)
+        monkeypatch.setattr(sys, "platform", platform)
         found[platform] = login_folder().relative_to(tmp_path).as_posix()
-    monkeypatch.setattr(room.sys, "platform", "linux")
+    monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setenv("XDG_CONFIG_HOME", "not/absolute")
     relative = login_folder()
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))

@@ -133,5 +133,6 @@ def test_a_client_loads_nothing_of_a_server() -> None:
         "portvakt.protocol.ask.timing",
         "portvakt.protocol.ask.token",
         "portvakt.protocol.ask.verdict",
+        "portvakt.protocol.ask.wish",
     }
     assert [name for name in loaded if not name.startswith("portvakt.")] == []

@@ -13,7 +13,7 @@ from logins import ACCESS, ISSUER, NOW, REFRESH, a_login
 from portvakt.client.login import TEXT_LIMIT, Login, first_login
 from portvakt.model.decision import Tokens
 from portvakt.model.values import Seconds, Secret
-from portvakt.protocol.ask.token import Wish
+from portvakt.protocol.ask.wish import Wish
 
 CANARIES = Canaries([("access token", ACCESS), ("refresh token", REFRESH)])
 WISH = Wish(client_id="client_abc", client_secret=None, scope="read")

@@ -20,7 +20,7 @@ from portvakt.client.token import Token
 from portvakt.model.decision import Refused, Tokens
 from portvakt.model.values import Instant, Seconds, Secret
 from portvakt.protocol.ask.endpoint import documented_endpoint
-from portvakt.protocol.ask.token import Wish
+from portvakt.protocol.ask.wish import Wish
 from portvakt.providers import PROVIDERS
 
 if TYPE_CHECKING:

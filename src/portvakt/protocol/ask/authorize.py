@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from portvakt.model.provider import Provider
-    from portvakt.protocol.ask.token import Wish
+    from portvakt.protocol.ask.wish import Wish
 
 RANDOM_OCTETS = 64
 CALLBACK_LIMIT = 16_384

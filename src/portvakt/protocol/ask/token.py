@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote_plus, urlencode
 
@@ -19,22 +19,10 @@ if TYPE_CHECKING:
     from portvakt.model.values import Secret
     from portvakt.protocol.ask.authorize import CheckedCallback
     from portvakt.protocol.ask.endpoint import TokenEndpoint
+    from portvakt.protocol.ask.wish import Wish
 
 _OK = 200
 _JSON = re.compile(r"application/(?:[a-z0-9.-]+\+)?json", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """Who asks, and for what. `scope` "": the client's default. `resource`: RFC 8707 §2.
-
-    `client_secret` None: a public client, which has none (RFC 6749 §2.1).
-    """
-
-    client_id: str
-    client_secret: Secret | None = field(repr=False)
-    scope: str = ""
-    resource: str | None = None
 
 
 def token_request(endpoint: TokenEndpoint, wish: Wish) -> Request:

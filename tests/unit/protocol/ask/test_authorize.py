@@ -24,7 +24,7 @@ from portvakt.protocol.ask.authorize import (
     documented_authorization,
     expect,
 )
-from portvakt.protocol.ask.token import Wish
+from portvakt.protocol.ask.wish import Wish
 from portvakt.providers import PROVIDERS
 
 if TYPE_CHECKING:
@@ -48,10 +48,10 @@ def query(url: str) -> dict[str, str]:
     return {name: values[0] for name, values in found.items()}
 
 
-def came_back(expected: Expected = EXPECTED, **changed: str | None) -> Checked | Refused:
+def came_back(_expected: Expected = EXPECTED, /, **changed: str | None) -> Checked | Refused:
     """Check a good callback with these parameters changed; None leaves one out."""
     said = {name: value for name, value in (GOOD | changed).items() if value is not None}
-    return check_callback(expected, f"{BACK}?{urlencode(said)}")
+    return check_callback(_expected, f"{BACK}?{urlencode(said)}")
 
 
 def refused(url: str, expected: Expected = EXPECTED) -> CallbackRefused:
@@ -138,10 +138,10 @@ def test_nobody_else_makes_a_checked_callback() -> None:
     "issuer",
     [None, "", f"{ISSUER}/", "https://id.example", "https://ID.example/acme", "https://evil.example", ISSUER * 2],
 )
-@pytest.mark.parametrize("more", [{}, {"code": None, "error": "access_denied"}])
+@pytest.mark.parametrize("more", [{}, {"code": None, "error": "access_denied"}], ids=["code", "error"])
 def test_X1_an_answer_of_another_issuer_or_of_none_is_refused(issuer: str | None, more: dict[str, str | None]) -> None:
     with pytest.raises(CallbackRefused, match="iss") as caught:
-        came_back(iss=issuer, **more)
+        came_back(EXPECTED, **{"iss": issuer, **more})
 
     assert not caught.value.foreign
 
@@ -163,10 +163,10 @@ def test_X1_a_parameter_that_stands_twice_is_refused_even_if_both_are_equal(name
 
 
 @pytest.mark.parametrize("state", [None, "", STATE[:-1], STATE + "A", STATE.swapcase(), CANARY])
-@pytest.mark.parametrize("more", [{}, {"code": None, "error": "access_denied"}])
+@pytest.mark.parametrize("more", [{}, {"code": None, "error": "access_denied"}], ids=["code", "error"])
 def test_X3_another_state_is_refused_and_may_be_a_strangers(state: str | None, more: dict[str, str | None]) -> None:
     with pytest.raises(CallbackRefused, match="its state is not the one that was sent") as caught:
-        came_back(state=state, **more)
+        came_back(EXPECTED, **{"state": state, **more})
 
     assert caught.value.foreign
 

@@ -22,13 +22,13 @@ from portvakt.protocol.ask.authorize import (
 )
 from portvakt.protocol.ask.endpoint import TokenEndpoint, documented_endpoint
 from portvakt.protocol.ask.token import (
-    Wish,
     code_exchange,
     read_token_reply,
     refresh_request,
     revocation_request,
     token_request,
 )
+from portvakt.protocol.ask.wish import Wish
 from portvakt.providers import PROVIDERS
 from portvakt.providers.hear import LONGEST_LIFETIME, REPLY_LIMIT, ReplyError
 
