@@ -98,9 +98,8 @@ def test_json_says_what_was_given(user: User) -> None:
     assert (told["issuer"], told["renewable"]) == (user.issuer["base_url"], True)
 
 
-def test_a_user_who_says_no_is_not_logged_in(user: User) -> None:
-    if user.issuer["provider"] == "standard":
-        pytest.skip("there a user who agreed before is not asked again")
+def test_a_user_who_says_no_is_not_logged_in(issuers: dict[str, Any], tmp_path: Path) -> None:
+    user = User(issuers["luca-test"], tmp_path, public=False)
 
     done = user.log_in(decision="deny")
 
