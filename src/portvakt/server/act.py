@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 FactsT = TypeVar("FactsT")
 AnswerT = TypeVar("AnswerT")
 
-TRIES = 3
+TRIES = 4
+"""Losing tells more each time: that a refresh token was used, then its successor, then that all of it has ended."""
 
 
 class Contended(Exception):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from builders import NOW
+from failing_store import FailingStore
 from issuing import LUCA, STANDARD, a_copy, a_secret, basic, error, known, opened, serving
 from people_served import KARI, quick
 from portvakt.model.change import AddSecret, ChangeClient, ExpireSecret, RemoveMember, RevokeFamily, RevokeGrant
@@ -305,3 +306,32 @@ async def test_K5_the_database_holds_no_code_token_or_cookie(people: Served) -> 
     for secret in (code, token, new, KARI.password, *browser.cookies.values()):
         assert secret.encode() not in held
         assert secret[7:50].encode() not in held
+
+
+async def test_F7_who_loses_at_every_step_is_refused_and_told_of_no_fault(peopled_file: Path, tmp_path: Path) -> None:
+    path = a_copy(peopled_file, tmp_path)
+    store = FailingStore(path)
+    async with serving(path, [STANDARD], store=store) as served:
+        people = quick(served)
+        parent = await first(people)
+        child: list[str] = []
+
+        async def redeem_it() -> None:
+            child.append(await rotated(people, parent))
+            store.beforehand["apply"] = redeem_the_child
+
+        async def redeem_the_child() -> None:
+            child.append(await rotated(people, child[0]))
+            store.beforehand["apply"] = replay_it
+
+        async def replay_it() -> None:
+            assert error(await people.refresh(STANDARD, parent)) == REFUSED
+
+        store.beforehand["apply"] = redeem_it
+
+        answer = await people.refresh(STANDARD, parent)
+
+        assert error(answer) == REFUSED
+        assert len(child) == 2
+        assert await is_dead(people, parent, *child)
+    await store.close()

@@ -64,13 +64,13 @@ def test_who_was_second_is_decided_again_on_what_the_first_left(times: int) -> N
     assert store.given == [(a_change(number),) for number in range(1, times + 2)]
 
 
-def test_who_was_second_three_times_is_told_that_it_is_our_fault() -> None:
-    store = Store(LOST, LOST, LOST, Applied())
+def test_who_was_second_too_often_is_told_that_it_is_our_fault() -> None:
+    store = Store(*[LOST] * TRIES, Applied())
 
     with pytest.raises(Contended):
         asyncio.run(act(store, store.load, decide))
 
-    assert len(store.given) == TRIES == 3
+    assert len(store.given) == TRIES == 4
 
 
 def test_who_was_second_may_be_refused_the_second_time() -> None:
