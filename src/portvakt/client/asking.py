@@ -10,7 +10,7 @@ from portvakt.client.fetch import Fetcher, FetchFailed
 from portvakt.model.decision import RATE_LIMITED, Refused, Tokens
 from portvakt.protocol.ask.endpoint import MetadataRefused, TokenEndpoint, metadata_urls, read_metadata
 from portvakt.protocol.ask.timing import stated_wait
-from portvakt.protocol.ask.token import Wish, read_token_reply, token_request
+from portvakt.protocol.ask.token import Wish, read_token_reply, spellings, token_request
 from portvakt.providers.hear import ReplyError
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Asker:
         except TimeoutError:
             outcome = Nothing(f"no complete answer within {seconds:.0f} s")
         except FetchFailed as error:
-            outcome = Nonsense(str(error)) if error.answered else Nothing(str(error))
+            outcome = Nonsense(str(error)) if error.answered or error.forbidden else Nothing(str(error))
         except MetadataRefused as error:
             outcome = Nonsense(f"the metadata of {self.issuer} is not usable: {error}")
         if isinstance(outcome, Nothing | Nonsense):
@@ -117,10 +117,10 @@ class Asker:
     def _safe(self, text: str) -> str:
         """Return a stranger's words without line breaks and the like, and without the secret, should they repeat it."""
         shown = "".join(character if character.isprintable() else " " for character in text)
-        secret = self.wish.client_secret.reveal()
-        shown = shown.replace(secret, "***")
-        for length in range(len(secret) - 1, _GUESSED, -1):  # words that are too long were cut, perhaps within it
-            shown = shown.removesuffix(secret[:length])
+        for secret in spellings(self.wish):
+            shown = shown.replace(secret, "***")
+            for length in range(len(secret) - 1, _GUESSED, -1):  # words that are too long were cut, perhaps within it
+                shown = shown.removesuffix(secret[:length])
         return shown
 
     async def _discover(self) -> TokenEndpoint:

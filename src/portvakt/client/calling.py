@@ -6,6 +6,7 @@ blocking a thread or not.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
     from portvakt.client.source import TokenSource
     from portvakt.client.token import Token
     from portvakt.model.provider import Api
+
+
+# Not x-ndjson and the like: what is sent line by line may have no end.
+_JSON = re.compile(r"application/(?:(?!stream\+)[a-z0-9.-]+\+)?json", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +144,12 @@ class Calls:
             token: Token = yield GetToken()
             request.headers["Authorization"] = token.authorization
             response: httpx2.Response = yield Send(request)
-            if _is_ours(request, response):
-                self._pace = pause_for_quota(self._api, response.headers, Instant(int(self._wall())))
-                limited += response.status_code == TOO_MANY
-            if response.status_code != TOO_MANY or not limited:
+            if not _is_ours(request, response):
                 return _Sent(token, response, waited)
+            self._pace = pause_for_quota(self._api, response.headers, Instant(int(self._wall())))
+            if response.status_code != TOO_MANY:
+                return _Sent(token, response, waited)
+            limited += 1
             pause = self._pause_asked(response, limited)
             if body is None:  # a stream is gone once it was sent
                 return _Sent(token, response, waited)
@@ -199,7 +205,8 @@ def _content(request: httpx2.Request) -> bytes | None:
 
 def _place(request: httpx2.Request) -> tuple[str, str, int]:
     url = request.url
-    return url.scheme, url.host, url.port or PORTS.get(url.scheme, 0)
+    # Not `url.host`, which writes an internationalized name out: a base URL has it as the wire does.
+    return url.scheme, url.raw_host.decode("ascii").lower(), url.port or PORTS.get(url.scheme, 0)
 
 
 def _is_ours(request: httpx2.Request, response: httpx2.Response) -> bool:
@@ -222,4 +229,4 @@ def _is_here(host: str) -> bool:
 def _is_short_json(response: httpx2.Response) -> bool:
     media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     length = response.headers.get("content-length", "")
-    return media_type.endswith("json") and (not length.isdigit() or int(length) <= READ_AT_MOST)
+    return _JSON.fullmatch(media_type) is not None and (not length.isdigit() or int(length) <= READ_AT_MOST)

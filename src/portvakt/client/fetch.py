@@ -43,12 +43,14 @@ _MAX_AGE = re.compile(r"(?:^|,)\s*max-age=\"?([0-9]{1,9})\"?\s*(?:,|$)", re.ASCI
 class FetchFailed(Exception):
     """Nothing usable was received. The text names the host and the cause, never a query or what was received.
 
-    `answered`: whether it is the answer that is bad; else there was none, and asking again may bring one.
+    `answered`: whether it is the answer that is bad; else there was none, and asking again may bring one, unless it is
+    `forbidden`: nothing was sent, for that address may not be asked.
     """
 
-    def __init__(self, text: str, *, answered: bool = False) -> None:
+    def __init__(self, text: str, *, answered: bool = False, forbidden: bool = False) -> None:
         super().__init__(text)
         self.answered = answered
+        self.forbidden = forbidden
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,7 @@ class Fetcher:
             goal = place(request.url)
             proxy = self._proxy(goal)
         except NotPlain as error:
-            raise FetchFailed(str(error)) from None
+            raise FetchFailed(str(error), forbidden=True) from None
         try:
             async with asyncio.timeout(self.deadline):
                 addresses = await self._addresses(goal) if proxy is None else (goal.host,)
@@ -140,7 +142,7 @@ class Fetcher:
         """Resolve once and check what came out, since only that says where the connection goes."""
         named = self._named()
         if goal.port != PORTS["https"] and (goal.host, goal.port) not in named:
-            raise FetchFailed(f"{goal.host}: port {goal.port} is not one that was configured")
+            raise FetchFailed(f"{goal.host}: port {goal.port} is not one that was configured", forbidden=True)
         try:
             addresses = await self.resolver(goal.host, goal.port)
         except (OSError, UnicodeError):
@@ -148,9 +150,10 @@ class Fetcher:
         if not addresses:
             raise FetchFailed(f"{goal.host}: the name is not known")
         if goal.host not in {host for host, _ in named} and not all(map(is_public, addresses)):
-            raise FetchFailed(f"{goal.host}: not a public address, and not a host that was configured")
+            text = f"{goal.host}: not a public address, and not a host that was configured"
+            raise FetchFailed(text, forbidden=True)
         if goal.scheme == "http" and not all(map(is_loopback, addresses)):
-            raise FetchFailed(f"{goal.host}: plain http is for loopback only")
+            raise FetchFailed(f"{goal.host}: plain http is for loopback only", forbidden=True)
         return addresses[:_ADDRESSES]
 
     async def _send(

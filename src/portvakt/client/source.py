@@ -114,7 +114,7 @@ class TokenSource:
 
         Returns whether another is worth a try. Until one that was asked for after a refusal is accepted, nothing is
         let go of for a while, 1 s at first and 5 minutes at most, or a call that can never succeed would cost a token
-        each time.
+        each time. Five minutes without a refusal after that while, and it begins at 1 s again.
         """
         with self._lock:
             if self.held.token is not token:
@@ -122,6 +122,8 @@ class TokenSource:
             now = self._now()
             if now < self._fruitless_until:
                 return False
+            if now >= self._fruitless_until + LONGEST_REST:  # what was in vain is long past
+                self._fruitless = 0
             self.held = NO_TOKEN
             self._fruitless_until = now + min(LONGEST_REST, 2.0 ** min(self._fruitless, 10))
             self._fruitless += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import gzip
 import json
 import logging
@@ -289,6 +290,34 @@ async def test_K2_a_server_that_repeats_the_secret_does_not_bring_it_into_the_er
 
     assert isinstance(error, TokenRefused)
     assert SECRET[:4] not in f"{error} {error.code} {error.description} {vars(error)}"
+
+
+@pytest.mark.parametrize(
+    ("provider", "spelled"),
+    [
+        ("breeze", r"q3V9\"x0+ZrT/b1 Lk7&uMw"),
+        ("prisjakt", "q3V9%22x0%2BZrT%2Fb1+Lk7%26uMw"),
+        ("standard", base64.b64encode(b"oauth_1:q3V9%22x0%2BZrT%2Fb1+Lk7%26uMw").decode()),
+    ],
+)
+@pytest.mark.parametrize("room", [500, 25])
+async def test_K1_a_server_that_repeats_the_request_does_not_bring_the_secret_into_the_error(
+    provider: str, spelled: str, room: int
+) -> None:
+    """The secret as the request spells it: in JSON, in a form, in Basic; whole, or cut where a description is."""
+
+    async def repeat(head: bytes, writer: asyncio.StreamWriter) -> None:
+        asked = head.decode() + server.bodies[-1].decode()
+        assert spelled in asked
+        said = {"error": "invalid_request", "error_description": "." * (500 - room) + asked[asked.index(spelled) :]}
+        writer.write(response(json.dumps(said).encode(), status="400 Bad Request"))
+
+    async with raw_server(repeat) as server:
+        connection = connect(provider, base_url=server.url, client_id="oauth_1", client_secret='q3V9"x0+ZrT/b1 Lk7&uMw')
+        with pytest.raises(TokenRefused) as caught:
+            await connection.aget_token()
+
+    assert spelled[:4] not in f"{caught.value} {vars(caught.value)}"
 
 
 async def test_K2_what_a_server_says_cannot_write_lines_of_a_log() -> None:

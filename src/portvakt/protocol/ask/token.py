@@ -7,7 +7,7 @@ import json
 import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
-from urllib.parse import quote_plus, urlencode
+from urllib.parse import quote, quote_plus, urlencode
 
 from portvakt.model.decision import Granted, Refused, Tokens
 from portvakt.model.message import Reply, Request
@@ -49,10 +49,22 @@ def token_request(endpoint: TokenEndpoint, wish: Wish) -> Request:
     return Request(method="POST", url=endpoint.url, headers=tuple(headers.items()), body=body.encode())
 
 
+def spellings(wish: Wish) -> tuple[str, ...]:
+    """Return the texts in which a request bears the client secret, longest first: a reply may repeat any of them."""
+    secret = wish.client_secret.reveal()
+    bare = base64.b64encode(f"{wish.client_id}:{secret}".encode()).decode()  # as a server may write it anew
+    known = {secret, quote_plus(secret), quote(secret, safe=""), json.dumps(secret)[1:-1], _pair(wish), bare}
+    return tuple(sorted(known, key=len, reverse=True))
+
+
 def _basic(wish: Wish) -> str:
+    return f"Basic {_pair(wish)}"
+
+
+def _pair(wish: Wish) -> str:
     # RFC 6749 §2.3.1: each half is form-encoded before the two are joined
     pair = f"{quote_plus(wish.client_id)}:{quote_plus(wish.client_secret.reveal())}"
-    return "Basic " + base64.b64encode(pair.encode()).decode()
+    return base64.b64encode(pair.encode()).decode()
 
 
 def read_token_reply(endpoint: TokenEndpoint, wish: Wish, reply: Reply) -> Granted[Tokens] | Refused:
