@@ -63,7 +63,10 @@ class Fetched:
 
 async def resolve(host: str, port: int) -> Sequence[str]:
     """Return the addresses of a host, by the system's resolver, in its order."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except RuntimeError:  # the program is ending and lends no more threads: nobody is left to be held up
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return [str(address[0]) for *_, address in found]
 
 
