@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import re
 import ssl
+import sys
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -229,6 +229,6 @@ def _check_wish(scope: str, resource: str | None) -> None:
 def _wait(seconds: float) -> float:
     if type(seconds) not in (int, float):
         raise TypeError("max_wait is a number of seconds")
-    if not (seconds >= 0 and math.isfinite(seconds)):
+    if not 0 <= seconds <= sys.float_info.max:
         raise ValueError("max_wait is 0 or more seconds")
     return float(seconds)

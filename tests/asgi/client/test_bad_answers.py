@@ -212,6 +212,9 @@ BAD: dict[str, bytes] = {
     "infinite": granted(expires_in=float("inf")),
     "scope a list": granted(scope=["read"]),
     "scope a number": granted(scope=7),
+    "scope with a line break": granted(scope="read\nwrite"),
+    "scope that steers a terminal": granted(scope="read \x9b2J"),
+    "scope that cannot be written": granted(scope="read \ud800"),
 }  # fmt: skip
 
 

@@ -159,6 +159,7 @@ WRONG = [
     ({"environment": "test", "max_wait": -1}, "max_wait is 0 or more seconds"),
     ({"environment": "test", "max_wait": float("inf")}, "max_wait is 0 or more seconds"),
     ({"environment": "test", "max_wait": float("nan")}, "max_wait is 0 or more seconds"),
+    ({"environment": "test", "max_wait": 10**400}, "max_wait is 0 or more seconds"),
 ]
 
 WRONG_TYPES = [

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _OK = 200
 _JSON = re.compile(r"application/(?:[a-z0-9.-]+\+)?json", re.ASCII)
 
+_SCOPE = re.compile(r"[\x20-\x7e]*")  # RFC 6749 §3.3, less strict: what can be shown to a reader
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
@@ -74,7 +76,7 @@ def read_token_reply(endpoint: TokenEndpoint, wish: Wish, reply: Reply) -> Grant
 
     Raises:
         ReplyError: it is no answer of a token endpoint, or of one with which a caller can do nothing: tokens that
-            are no JSON by their content type, or that have ended already.
+            are no JSON by their content type, that have ended already, or whose scope is none.
     """
     heard = hear(endpoint.provider, reply)
     if isinstance(heard, Refused):
@@ -85,6 +87,8 @@ def read_token_reply(endpoint: TokenEndpoint, wish: Wish, reply: Reply) -> Grant
     tokens = heard.answer
     if tokens.lifetime == 0:
         raise ReplyError("has an expires_in of 0: a token that has ended", reply.status)
+    if tokens.scope is not None and not _SCOPE.fullmatch(tokens.scope):
+        raise ReplyError("has a scope with characters that no scope has", reply.status)
     lifetime = endpoint.provider.lifetime if tokens.lifetime is None else tokens.lifetime
     scope = wish.scope if tokens.scope is None else tokens.scope
     return Granted(replace(tokens, lifetime=lifetime, scope=scope))
