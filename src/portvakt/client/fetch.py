@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
+import threading
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -34,6 +36,8 @@ CONNECT_DEADLINE = Seconds(1)
 """For one of a name's addresses, so that a dead one leaves time for the next."""
 
 _ADDRESSES = 4
+_HIGHEST_PORT = 65_535
+_STREAM = socket.SOCK_STREAM
 _OK = 200
 _FAULT = 500
 _JSON = re.compile(r"application/(?:[a-z0-9.-]+\+)?json", re.ASCII)
@@ -62,12 +66,22 @@ class Fetched:
 
 
 async def resolve(host: str, port: int) -> Sequence[str]:
-    """Return the addresses of a host, by the system's resolver, in its order."""
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except RuntimeError:  # the program is ending and lends no more threads: nobody is left to be held up
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(address[0]) for *_, address in found]
+    """Return the addresses of a host, by the system's resolver, in its order.
+
+    It may take half a minute over a name. Its thread is none of the event loop's, for neither the loop's end nor the
+    program's waits for this one.
+    """
+    found: Future[list[str]] = Future()
+    found.set_running_or_notify_cancel()
+
+    def look_up() -> None:
+        try:
+            found.set_result([str(address[0]) for *_, address in socket.getaddrinfo(host, port, type=_STREAM)])
+        except Exception as error:  # noqa: BLE001  whatever it is, it is raised where the addresses are awaited
+            found.set_exception(error)
+
+    threading.Thread(target=look_up, name="portvakt-resolver", daemon=True).start()
+    return await asyncio.wrap_future(found)
 
 
 @cache
@@ -148,8 +162,10 @@ class Fetcher:
             raise FetchFailed(f"{goal.host}: port {goal.port} is not one that was configured", forbidden=True)
         try:
             addresses = await self.resolver(goal.host, goal.port)
-        except (OSError, UnicodeError):
+        except (socket.gaierror, UnicodeError):
             raise FetchFailed(f"{goal.host}: the name is not known") from None
+        except (OSError, RuntimeError):  # out of files or threads
+            raise FetchFailed(f"{goal.host}: the name could not be looked up") from None
         if not addresses:
             raise FetchFailed(f"{goal.host}: the name is not known")
         if goal.host not in {host for host, _ in named} and not all(map(is_public, addresses)):
@@ -187,6 +203,8 @@ class Fetcher:
             raise FetchFailed("the certificates that SSL_CERT_FILE names cannot be read") from None
         timeout = http.Timeout(self.deadline, connect=CONNECT_DEADLINE if proxy is None else self.deadline)
         try:
+            if proxy is not None and (http.URL(proxy).port or 0) > _HIGHEST_PORT:
+                raise ValueError  # noqa: TRY301  neither library looks at it before it connects
             client: httpx2.AsyncClient = http.AsyncClient(verify=trust, timeout=timeout, trust_env=False, proxy=proxy)
         except (ValueError, ImportError, http.InvalidURL):  # a scheme that is not spoken here, or no URL
             raise FetchFailed("the proxy that HTTPS_PROXY names cannot be used") from None

@@ -250,7 +250,13 @@ async def test_a_proxy_that_says_no_is_no_answer_of_the_host(monkeypatch: pytest
 
 
 @pytest.mark.parametrize(
-    "spelled", ["ftp://user:canary@127.0.0.1:1", "socks5://user:canary@127.0.0.1:1", "http://user:canary@\u00e9 x/"]
+    "spelled",
+    [
+        "ftp://user:canary@127.0.0.1:1",
+        "socks5://user:canary@127.0.0.1:1",
+        "http://user:canary@\u00e9 x/",
+        "http://user:canary@127.0.0.1:65536",
+    ],
 )
 async def test_K1_a_proxy_that_cannot_be_used_is_told_without_its_password(
     monkeypatch: pytest.MonkeyPatch, spelled: str

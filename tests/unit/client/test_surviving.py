@@ -124,6 +124,25 @@ connection = connect("breeze", base_url=sys.argv[1], client_id="me", client_secr
 atexit.register(lambda: print(connection.get_token().scope or "a token"))
 """
 
+NO_NAMES = """
+import asyncio, socket, time
+from portvakt.client import connect
+
+answered = []
+socket.getaddrinfo = lambda *_, **__: (time.sleep(20), answered.append(1))
+connection = connect("breeze", base_url="https://id.example", client_id="me", client_secret="s")
+
+async def main():
+    try:
+        await asyncio.wait_for(connection.aget_token(), 0.2)
+    except TimeoutError:
+        print("done", flush=True)
+
+began = time.monotonic()
+asyncio.run(main())
+__import__("atexit").register(lambda: print("at once" if time.monotonic() - began < 10 else "late"))
+"""
+
 
 @pytest.fixture
 def no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,6 +171,10 @@ def test_a_program_may_end_while_a_token_is_renewed() -> None:
 async def test_a_token_may_be_asked_for_when_the_program_ends() -> None:
     async with raw_server(response(b'{"access_token":"t","token_type":"Bearer","expires_in":60}')) as server:
         assert await asyncio.to_thread(said, AT_THE_END, server.url) == "a token"
+
+
+def test_a_name_that_does_not_resolve_holds_up_no_programs_end() -> None:
+    assert said(NO_NAMES).split("\n") == ["done", "at once"]
 
 
 @pytest.mark.usefixtures("no_threads")
