@@ -72,11 +72,9 @@ def _show(told: dict[str, object]) -> int:
     issuers = told["issuers"]
     assert isinstance(issuers, dict)
     breeze, prisjakt = issuers["breeze-test"], issuers["prisjakt"]
-    print(
-        f"portvakt plays {len(issuers)} issuers at {told['base_url']}, with credentials made for this run. Their base_url:"
-    )
+    print(f"portvakt plays {len(issuers)} issuers at {told['base_url']}, with credentials made for this run:")
     for name, issuer in issuers.items():
-        print(f"  {name:18} {issuer['base_url']}")
+        print(f"  {name:18} base_url {issuer['base_url']}")
     wrong = 0
     for token_command, call_command in (_breeze(breeze), _prisjakt(prisjakt)):
         answer = _try(token_command)
