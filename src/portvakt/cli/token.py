@@ -23,6 +23,7 @@ _AS_A_COMMAND = {
     "client_id": "--client-id",
     "client_secret": "the client secret",
     "max_wait": "--max-wait",
+    "tls=": "--ca-file",
     "which connect cannot": "which this command cannot",
     "It is asked again from": "Try again from",
 }
@@ -92,7 +93,8 @@ def token(  # noqa: PLR0913  what a client is made of
         when = from_now(error.retry_at, Instant(int(time.time())))
         raise Stop(Exit.UNAVAILABLE, f"{_as_a_command(error)} ({when})") from None
     except client.ClientError as error:
-        code = Exit.UNAVAILABLE if isinstance(error, client.Unreachable) else Exit.REFUSED
+        may_pass = isinstance(error, client.Unreachable) and not error.lasting
+        code = Exit.UNAVAILABLE if may_pass else Exit.REFUSED
         raise Stop(code, _as_a_command(error)) from None
     if as_json:
         say_json({"access_token": got.value, "token_type": "Bearer", "expires_at": got.expires_at, "scope": got.scope})

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from portvakt.client.fetch import Fetcher, FetchFailed
+from portvakt.client.fetch import Fetcher, FetchFailed, Untrusted
 from portvakt.model.decision import RATE_LIMITED, Refused, Tokens
 from portvakt.protocol.ask.endpoint import MetadataRefused, TokenEndpoint, metadata_urls, read_metadata
 from portvakt.protocol.ask.timing import stated_wait
@@ -25,6 +25,7 @@ DEADLINE = 10.0
 """Seconds for a token request: name, connection, TLS, answer."""
 
 _FAULT = 500
+_OWN_AUTHORITY = "for an authority of your own, say tls=, or set SSL_CERT_FILE"
 _GUESSED = 3  # so many characters of a secret tell nothing
 
 
@@ -50,10 +51,11 @@ class Later:
 
 @dataclass(frozen=True, slots=True)
 class Nothing:
-    """No answer came, or a fault of the server's own. `seconds`: as for `Later`."""
+    """No answer came, or a fault of the server's own. `seconds`: as for `Later`. `lasting`: asking again is no use."""
 
     cause: str
     seconds: float | None = None
+    lasting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ class Asker:
         except TimeoutError:
             outcome = Nothing(f"no complete answer within {seconds:.0f} s")
         except FetchFailed as error:
-            outcome = Nonsense(str(error)) if error.answered or error.forbidden else Nothing(str(error))
+            outcome = self._unheard(error)
         except MetadataRefused as error:
             outcome = Nonsense(f"the metadata of {self.issuer} is not usable: {error}")
         if isinstance(outcome, Nothing | Nonsense):
@@ -113,6 +115,14 @@ class Asker:
         if heard.status >= _FAULT:
             return Nothing(f"the token endpoint answers {heard.status}", wait)
         return No(replace(heard, code=self._safe(heard.code), description=self._safe(heard.description)))
+
+    def _unheard(self, error: FetchFailed) -> Outcome:
+        if error.answered or error.forbidden:
+            return Nonsense(str(error))
+        advice = ""
+        if isinstance(error, Untrusted):
+            advice = f"; {_OWN_AUTHORITY}" if self.trust is None else ": it is of none of the authorities in tls="
+        return Nothing(f"{error}{advice}", lasting=error.lasting)
 
     def _safe(self, text: str) -> str:
         """Return a stranger's words without line breaks and the like, and without the secret, should they repeat it."""

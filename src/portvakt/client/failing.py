@@ -30,8 +30,10 @@ def error_of(outcome: No | Later | Nothing | Nonsense, who: str, retry_at: int, 
     if isinstance(outcome, Later):
         return too_long(f"{who} gives no more tokens", retry_at, max_wait)
     if isinstance(outcome, Nothing):
-        text = f"{who} gave no token: {outcome.cause}. It is asked again from {moment(retry_at)} on."
-        return Unreachable(text, retry_at=retry_at)
+        text = f"{who} gave no token: {outcome.cause}".rstrip(".")
+        if not outcome.lasting:
+            text += f". It is asked again from {moment(retry_at)} on."
+        return Unreachable(text, retry_at=retry_at, lasting=outcome.lasting)
     return BadReply(f"{who} gave no token: {outcome.cause}")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
+import ssl
 import threading
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -21,7 +22,6 @@ from portvakt.model.message import Reply, Request
 from portvakt.model.values import Seconds
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Awaitable, Callable, Sequence
 
     import httpx2
@@ -40,6 +40,8 @@ _HIGHEST_PORT = 65_535
 _STREAM = socket.SOCK_STREAM
 _OK = 200
 _FAULT = 500
+_UNKNOWN_AUTHORITY = frozenset({18, 19, 20, 21})  # X509_V_ERR_…: self-signed, or its issuer is not among ours
+_NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"})
 _JSON = re.compile(r"application/(?:[a-z0-9.-]+\+)?json", re.ASCII)
 _MAX_AGE = re.compile(r"(?:^|,)\s*max-age=\"?([0-9]{1,9})\"?\s*(?:,|$)", re.ASCII | re.IGNORECASE)
 
@@ -48,13 +50,18 @@ class FetchFailed(Exception):
     """Nothing usable was received. The text names the host and the cause, never a query or what was received.
 
     `answered`: whether it is the answer that is bad; else there was none, and asking again may bring one, unless it is
-    `forbidden`: nothing was sent, for that address may not be asked.
+    `forbidden`: nothing was sent, for that address may not be asked; or `lasting`: it will not pass by itself.
     """
 
-    def __init__(self, text: str, *, answered: bool = False, forbidden: bool = False) -> None:
+    def __init__(self, text: str, *, answered: bool = False, forbidden: bool = False, lasting: bool = False) -> None:
         super().__init__(text)
         self.answered = answered
         self.forbidden = forbidden
+        self.lasting = lasting
+
+
+class Untrusted(FetchFailed):
+    """The certificate is of an authority that is not trusted here. Nothing was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,22 +192,25 @@ class Fetcher:
         octets: int,
     ) -> Reply:
         http = http_library()
-        async with self._client(proxy) as client:
+        problem: FetchFailed | None = None
+        async with self._client(proxy, goal) as client:
             for address in addresses:
                 try:
                     return await _send_to(client, goal, address, request, check_head, octets)
-                except (http.ConnectError, http.ConnectTimeout):
-                    continue  # the next address: nothing was sent
+                except (http.ConnectError, http.ConnectTimeout) as error:
+                    problem = _tls_problem(goal, error) or problem  # the next address: nothing was sent
                 except http.HTTPError as error:
-                    raise FetchFailed(f"{goal.host}: {type(error).__name__}") from None
-        raise FetchFailed(f"{goal.host}: no connection")
+                    hint = "; if it speaks TLS, its URL begins with https" if goal.scheme == "http" else ""
+                    raise FetchFailed(f"{goal.host}: {type(error).__name__}{hint}") from None
+        raise problem or FetchFailed(f"{goal.host}: no connection")
 
-    def _client(self, proxy: str | None) -> httpx2.AsyncClient:
+    def _client(self, proxy: str | None, goal: Place) -> httpx2.AsyncClient:
         http = http_library()
         try:
-            trust = self.trust or _trust(from_environment=self.from_environment)
+            trust = self.trust or _trust(from_environment=self.from_environment and goal.scheme == "https")
         except OSError:
-            raise FetchFailed("the certificates that SSL_CERT_FILE names cannot be read") from None
+            text = "the certificates that SSL_CERT_FILE names cannot be read: name a PEM file there, or unset it"
+            raise FetchFailed(text, lasting=True) from None
         timeout = http.Timeout(self.deadline, connect=CONNECT_DEADLINE if proxy is None else self.deadline)
         try:
             if proxy is not None and (http.URL(proxy).port or 0) > _HIGHEST_PORT:
@@ -247,6 +257,20 @@ async def _send_to(
             if len(body) > octets:
                 raise FetchFailed(f"{goal.host}: more than {octets} octets", answered=True)
         return Reply(response.status_code, tuple(response.headers.items()), bytes(body))
+
+
+def _tls_problem(goal: Place, error: BaseException | None) -> FetchFailed | None:
+    """Return what TLS says of a connection that did not come about; None: it was not for TLS."""
+    while error is not None and not isinstance(error, ssl.SSLError):
+        error = error.__cause__ or error.__context__
+    if isinstance(error, ssl.SSLCertVerificationError):
+        kind = Untrusted if error.verify_code in _UNKNOWN_AUTHORITY else FetchFailed
+        said = error.verify_message.rstrip(".")
+        return kind(f"{goal.host}: its certificate is not trusted ({said})", lasting=True)
+    if error is not None and error.reason in _NO_TLS:
+        text = f"{goal.host}: what answers at port {goal.port} does not speak TLS; is a URL of http:// meant?"
+        return FetchFailed(text, lasting=True)
+    return None
 
 
 def _require_document(goal: Place, response: httpx2.Response) -> None:

@@ -214,7 +214,7 @@ class TokenSource:
                     break
             elif isinstance(outcome, Nothing):
                 pause = outcome.seconds or pause
-                if tries >= attempts or self._now() + pause >= give_up_at:
+                if outcome.lasting or tries >= attempts or self._now() + pause >= give_up_at:
                     break
             else:
                 break

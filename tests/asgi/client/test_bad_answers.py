@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from canary import Canaries
+from certificates import named_certificate
 from portvakt.client import (
     BadReply,
     ClientError,
@@ -28,6 +29,8 @@ from raw_server import raw_server, response
 from times import Times
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from raw_server import Speak
 
 SECRET = "q3V9x0-ZrT_b1Lk7uMw8Yc2NhPfJdGaE5sXoKiQeRtU"
@@ -152,6 +155,26 @@ async def test_FT32_nobody_at_the_door_is_unreachable() -> None:
 
     assert isinstance(error, Unreachable)
     assert "127.0.0.1: no connection" in str(error)
+
+
+@pytest.mark.parametrize("trusting", [False, True])
+async def test_a_certificate_that_is_not_trusted_is_told_with_what_to_do(tmp_path: Path, trusting: bool) -> None:
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
+    serving, _ = named_certificate(tmp_path / "here", "id.example")
+    _, other = named_certificate(tmp_path / "there", "id.example")
+    async with raw_server(granted(), tls=serving) as server:
+        url = server.url.replace("http:", "https:")
+        tls = other if trusting else None
+        connection = connect("standard", base_url=url, client_id="oauth_1", client_secret=SECRET, tls=tls)
+
+        with pytest.raises(Unreachable) as caught:
+            await connection.aget_token()
+
+    way_out = "it is of none of the authorities in tls=" if trusting else "say tls=, or set SSL_CERT_FILE"
+    assert "its certificate is not trusted (" in str(caught.value)
+    assert str(caught.value).endswith(way_out)
+    assert caught.value.lasting
 
 
 @pytest.mark.parametrize("provider", ["standard", "breeze", "prisjakt"])

@@ -16,6 +16,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from certificates import named_certificate
 from portvakt.cli import main
 from portvakt.cli.outcome import Exit
 
@@ -411,6 +412,21 @@ def test_nobody_there_is_unavailable(ask: Ask, endpoint: Endpoint) -> None:
 
     assert refused.code == Exit.UNAVAILABLE
     assert "no connection. Try again from 20" in refused.complaint
+
+
+def test_a_certificate_that_is_not_trusted_is_told_as_a_command_does(ask: Ask, tmp_path: Path) -> None:
+    serving, _ = named_certificate(tmp_path, "id.example")
+    with Endpoint() as secured:
+        secured.socket = serving.wrap_socket(secured.socket, server_side=True)
+        thread = threading.Thread(target=secured.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        refused = ask("standard", "--base-url", secured.url.replace("http:", "https:"), **HERE)
+        secured.shutdown()
+        thread.join()
+
+    assert refused.code == Exit.REFUSED
+    assert refused.complaint.endswith("say --ca-file, or set SSL_CERT_FILE")
+    assert "again" not in refused.complaint
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"{}", b'{"access_token":"a b"}'])

@@ -79,9 +79,23 @@ def test_FT32_no_answer_is_asked_for_three_times_and_then_told(times: Times) -> 
     assert isinstance(error, Unreachable)
     assert issuer.asked == [0.0, 1.0, 3.0]
     assert error.retry_at == BEGAN + 4
+    assert not error.lasting
     assert str(error) == (
         "Standard at https://id.example gave no token: id.example: no connection. "
         "It is asked again from 2027-01-15 08:00:04 UTC on."
+    )
+
+
+def test_what_does_not_pass_by_itself_is_asked_for_once_and_promises_nothing(times: Times) -> None:
+    issuer = Issuer(times, Nothing("id.example: its certificate is not trusted (why)", lasting=True))
+
+    error = failure(issuer.source())
+
+    assert isinstance(error, Unreachable)
+    assert error.lasting
+    assert issuer.asked == [0.0]
+    assert str(error) == (
+        "Standard at https://id.example gave no token: id.example: its certificate is not trusted (why)"
     )
 
 
