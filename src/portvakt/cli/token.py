@@ -19,6 +19,7 @@ SECRET_FILE = "PORTVAKT_CLIENT_SECRET_FILE"
 
 _WAYS = f"set {SECRET}, or name a file with --secret-file or {SECRET_FILE}, or pipe it with --secret-stdin"
 _AS_A_COMMAND = {
+    "environment and base_url": "--environment and --base-url",
     "base_url": "--base-url",
     "client_id": "--client-id",
     "client_secret": "the client secret",

@@ -6,6 +6,7 @@ blocking a thread or not.
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from portvakt.client import clock
 from portvakt.client.address import PORTS, is_loopback
 from portvakt.client.errors import WrongTarget
-from portvakt.client.failing import too_long
+from portvakt.client.failing import moment, too_long
 from portvakt.model.values import Instant
 from portvakt.protocol.ask.timing import pause_after, pause_for_quota, stated_wait
 from portvakt.protocol.ask.verdict import (
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from portvakt.client.token import Token
     from portvakt.model.provider import Api
 
+
+_log = logging.getLogger("portvakt.client")
 
 # Not x-ndjson and the like: what is sent line by line may have no end.
 _JSON = re.compile(r"application/(?:(?!stream\+)[a-z0-9.-]+\+)?json", re.ASCII)
@@ -146,7 +149,7 @@ class Calls:
             response: httpx2.Response = yield Send(request)
             if not _is_ours(request, response):
                 return _Sent(token, response, waited)
-            self._pace = pause_for_quota(self._api, response.headers, Instant(int(self._wall())))
+            self._keep_pace(response)
             if response.status_code != TOO_MANY:
                 return _Sent(token, response, waited)
             limited += 1
@@ -175,6 +178,8 @@ class Calls:
 
     def _require_home(self, request: httpx2.Request) -> None:
         scheme, host, port = place = _place(request)
+        if not host:
+            raise WrongTarget('the request\'s URL is relative: begin it with api_url, as api_url + "/graphql"')
         if self._home is not None and place != (self._home.scheme, self._home.host, self._home.port):
             home = f"{self._home.scheme}://{self._home.host}:{self._home.port}"
             raise WrongTarget(f"these tokens are for {home}; the request goes to {scheme}://{host}:{port}")
@@ -184,6 +189,14 @@ class Calls:
     def _pause_before(self) -> float:
         """Return how long to hold back a call, for what earlier replies said of the API's limit."""
         return max(0.0, self._quiet_until - self._now(), min(self._pace, self._max_wait))
+
+    def _keep_pace(self, response: httpx2.Response) -> None:
+        """Remember how long to hold back each call for what is left of the quota; say so when that begins."""
+        pace = pause_for_quota(self._api, response.headers, Instant(int(self._wall())))
+        if pace and not self._pace and self._max_wait and self._api.quota_headers:
+            left, resets = (response.headers[name].strip() for name in self._api.quota_headers[1:])  # digits, both
+            _log.info("the API takes %s more requests until %s: calls are held back", left, moment(int(resets)))
+        self._pace = pace
 
     def _pause_asked(self, response: httpx2.Response, limited: int) -> float:
         """Return how long a 429 asks to wait, and remember it for other calls."""

@@ -15,6 +15,7 @@ from portvakt.client.calling import Calls
 from portvakt.client.clock import counting, wall
 from portvakt.client.library import http_library
 from portvakt.client.source import TokenSource
+from portvakt.client.token import Token
 from portvakt.model.values import Instant, Secret
 from portvakt.protocol.ask.endpoint import check_issuer, documented_endpoint
 from portvakt.protocol.ask.token import Wish
@@ -22,8 +23,9 @@ from portvakt.providers import PROVIDERS
 from portvakt.wire.issuer_url import check_issuer_url
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from portvakt.client.auth import Auth
-    from portvakt.client.token import Token
     from portvakt.model.provider import Provider
     from portvakt.protocol.ask.endpoint import TokenEndpoint
 
@@ -70,6 +72,19 @@ class Connection:
         if counting() < held.renew_at:
             return held.token
         return await self._source.aget()
+
+    def refused(self, token: Token) -> bool:
+        """Let go of a token that the API refused: for callers without `auth`, by its rules.
+
+        Returns whether another is worth a try: yes once; then, until 5 minutes went by without a refusal, only after
+        pauses of 1 s at first and 5 minutes at most, for a call that can never succeed would cost a token each time.
+        Whether the call may be repeated is for you to know.
+
+        Raises: TypeError if it is not what `get_token` returned.
+        """
+        if not isinstance(token, Token):
+            raise TypeError(f"refused takes the Token that get_token returned, not {type(token).__name__}")
+        return self._source.refused(token)
 
     @cached_property
     def auth(self) -> Auth:
@@ -141,7 +156,7 @@ def connect(  # noqa: PLR0913  each is a choice of the caller's, by name
     wish = Wish(client_id=client_id, client_secret=secret, scope=scope, resource=resource)
     max_wait = _wait(max_wait)
     if tls is not None and not isinstance(tls, ssl.SSLContext):
-        raise TypeError("tls is an ssl.SSLContext, or None")
+        raise TypeError(f"tls must be an ssl.SSLContext, or None; not {type(tls).__name__}")
     http_library()  # it is missed here rather than at the first call
     contract, issuer, api, endpoint = _located(provider, environment, base_url, api_url)
     who = contract.title if endpoint else "the issuer"
@@ -162,7 +177,11 @@ def _located(
         _require(check_issuer(name), "the issuer's URL")
         return PROVIDERS["standard"], name, None if api_url is None else _checked("api_url", api_url), None
     if name not in PROVIDERS:
-        raise ValueError(f"no provider of that name; there are {', '.join(PROVIDERS)}, or an issuer's https:// URL")
+        known = [known for known, contract in PROVIDERS.items() if _GRANT in contract.grants]
+        text = (
+            f"no provider of that name; {_meant(name, known)}there are {', '.join(known)}, or an issuer's https:// URL"
+        )
+        raise ValueError(text)
     contract = PROVIDERS[name]
     if _GRANT not in contract.grants:
         raise ValueError(f"{contract.title} gives tokens on a user's behalf only, which connect cannot ask for yet")
@@ -172,6 +191,7 @@ def _located(
         if environment is not None:
             raise ValueError("environment and base_url name two places; give one of them")
         base = _checked("base_url", base_url)
+        _require_base(contract, base)
         issuer, api = base + contract.auth_path, base + contract.api_path
     else:
         issuer, api = _environment(contract, environment)
@@ -183,11 +203,31 @@ def _environment(contract: Provider, wanted: str | None) -> tuple[str, str]:
     if not known:
         raise ValueError(f"{contract.title} has no address of its own: say base_url, or give the issuer's URL instead")
     if wanted is None and len(known) > 1:
-        raise ValueError(f"which environment of {contract.title}? There are {', '.join(known)}; or say base_url")
+        raise ValueError(f"which environment of {contract.title}: {' or '.join(known)}? Or say base_url")
     found = known.get(next(iter(known)) if wanted is None else wanted)
     if found is None:
-        raise ValueError(f"{contract.title} has no such environment; there are {', '.join(known)}; or say base_url")
+        there = f"there {'are' if len(known) > 1 else 'is'} {' and '.join(known)}, or say base_url"
+        raise ValueError(f"{contract.title} has no such environment; {_meant(wanted, known)}{there}")
     return found.issuer_url, found.api_url
+
+
+def _meant(wanted: str | None, known: Iterable[str]) -> str:
+    """Return a question for the name that was perhaps meant, "" if none is near."""
+    from difflib import get_close_matches  # only where something is wrong
+
+    near = get_close_matches((wanted or "").lower(), known, 1)
+    return f"did you mean {near[0]}? Else " if near else ""
+
+
+def _require_base(contract: Provider, base: str) -> None:
+    """Raise a ValueError for the URL of a token endpoint or of an API: what base_url is, both stand under."""
+    ends = [*contract.token_paths, contract.api_path + contract.api.path]
+    if contract.auth_path:  # else the base URL is an issuer's, which may end as it likes
+        ends = [*(contract.auth_path + path for path in contract.token_paths), *ends, contract.auth_path]
+        ends.append(contract.api_path)
+    for end in ends:
+        if base.endswith(end):
+            raise ValueError(f"base_url ends with {end}, which is added to it: leave that off")
 
 
 def _checked(name: str, url: str) -> str:
@@ -204,7 +244,9 @@ def _require(problem: str | None, name: str) -> None:
 def _check_credential(name: str, value: Secret) -> None:
     """Raise a ValueError or a TypeError that says what is wrong and does not repeat the value."""
     if not isinstance(value.reveal(), str):
-        raise TypeError(f"{name} is a text")
+        if value.reveal() is None:
+            raise TypeError(f"{name} is None: is the variable set that it comes from?")
+        raise TypeError(f"{name} must be a text (str), not {type(value.reveal()).__name__}")
     if not value:
         raise ValueError(f"{name} is empty: is the variable set that it comes from?")
     if value.reveal() != value.reveal().strip():
@@ -216,19 +258,19 @@ def _check_credential(name: str, value: Secret) -> None:
 def _check_texts(**texts: object) -> None:
     for name, text in texts.items():
         if not isinstance(text, str):
-            raise TypeError(f"{name} is a text")
+            raise TypeError(f"{name} must be a text (str), not {type(text).__name__}")
 
 
 def _check_wish(scope: str, resource: str | None) -> None:
     if not _SCOPE.fullmatch(scope):
-        raise ValueError("scope is names of scopes, separated by one space each (RFC 6749 §3.3)")
+        raise ValueError("scope must be names of scopes, separated by one space each (RFC 6749 §3.3)")
     if resource is not None and not _RESOURCE.fullmatch(resource):
-        raise ValueError("resource is not an absolute URI without fragment (RFC 8707 §2)")
+        raise ValueError("resource must be an absolute URI without fragment (RFC 8707 §2)")
 
 
 def _wait(seconds: float) -> float:
     if type(seconds) not in (int, float):
-        raise TypeError("max_wait is a number of seconds")
+        raise TypeError(f"max_wait must be a number of seconds, not {type(seconds).__name__}")
     if not 0 <= seconds <= sys.float_info.max:
-        raise ValueError("max_wait is 0 or more seconds")
+        raise ValueError("max_wait must be 0 or more seconds")
     return float(seconds)

@@ -402,6 +402,13 @@ async def test_a_token_goes_to_the_api_and_nowhere_else(world: World, url: str) 
     assert world.issuer.asked == []
 
 
+async def test_a_relative_url_is_told_as_such(world: World) -> None:
+    with pytest.raises(WrongTarget, match=r"^the request's URL is relative: begin it with api_url"):
+        await world.caller()("GET", "/graphql")
+
+    assert world.api.asked == []
+
+
 @pytest.mark.parametrize("url", [f"{HOME}:443/things", "https://API.example/things", f"{HOME}/../things"])
 async def test_other_spellings_of_the_apis_place_are_the_api(world: World, url: str) -> None:
     assert (await world.caller()("GET", url)).status_code == 200
