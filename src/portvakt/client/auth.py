@@ -31,7 +31,7 @@ class Drivers:
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
 
-    def __call__(self, request: object) -> NoReturn:
+    def __call__(self, _request: object) -> NoReturn:
         """Tell whoever gave it to another library, as requests."""
         raise TypeError("connection.auth is for httpx2 and httpx; for others there are get_token() and refused(token)")
 

@@ -177,11 +177,9 @@ def _located(
         _require(check_issuer(name), "the issuer's URL")
         return PROVIDERS["standard"], name, None if api_url is None else _checked("api_url", api_url), None
     if name not in PROVIDERS:
-        known = [known for known, contract in PROVIDERS.items() if _GRANT in contract.grants]
-        text = (
-            f"no provider of that name; {_meant(name, known)}there are {', '.join(known)}, or an issuer's https:// URL"
-        )
-        raise ValueError(text)
+        known = [one for one, contract in PROVIDERS.items() if _GRANT in contract.grants]
+        there = f"there are {', '.join(known)}, or an issuer's https:// URL"
+        raise ValueError(f"no provider of that name; {_meant(name, known)}{there}")
     contract = PROVIDERS[name]
     if _GRANT not in contract.grants:
         raise ValueError(f"{contract.title} gives tokens on a user's behalf only, which connect cannot ask for yet")
@@ -213,7 +211,7 @@ def _environment(contract: Provider, wanted: str | None) -> tuple[str, str]:
 
 def _meant(wanted: str | None, known: Iterable[str]) -> str:
     """Return a question for the name that was perhaps meant, "" if none is near."""
-    from difflib import get_close_matches  # only where something is wrong
+    from difflib import get_close_matches  # noqa: PLC0415  only where something is wrong
 
     near = get_close_matches((wanted or "").lower(), known, 1)
     return f"did you mean {near[0]}? Else " if near else ""
