@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from portvakt.client.fetch import Fetcher, FetchFailed, Untrusted
+from portvakt.client.fetch import Fetched, Fetcher, FetchFailed, Untrusted
 from portvakt.model.decision import RATE_LIMITED, Refused, Tokens
 from portvakt.protocol.ask.endpoint import MetadataRefused, TokenEndpoint, metadata_urls, read_metadata
 from portvakt.protocol.ask.timing import stated_wait
@@ -25,6 +25,7 @@ DEADLINE = 10.0
 """Seconds for a token request: name, connection, TLS, answer."""
 
 _FAULT = 500
+_NOT_THERE = (404, 405)  # no answer of RFC 6749 §5, whatever the body says
 _OWN_AUTHORITY = "for an authority of your own, say tls=, or set SSL_CERT_FILE"
 _GUESSED = 3  # so many characters of a secret tell nothing
 
@@ -103,6 +104,9 @@ class Asker:
         return outcome
 
     def _heard(self, endpoint: TokenEndpoint, reply: Reply) -> Outcome:
+        if reply.status in _NOT_THERE:
+            whose = "check base_url, or is this the provider's address?" if self.endpoint else "its metadata names that"
+            return Nonsense(f"there is no token endpoint at {endpoint.url} (HTTP {reply.status}): {whose}")
         try:
             heard = read_token_reply(endpoint, self.wish, reply)
         except ReplyError as error:
@@ -142,9 +146,17 @@ class Asker:
         except FetchFailed as error:
             if not error.answered:
                 raise
-            fetched = await fetcher.fetch(second)
+            fetched = await self._fetch_second(fetcher, second, f"no metadata at {first} ({error})")
         self._found = read_metadata(self.issuer, fetched.body, self.provider)
         return self._found
+
+    async def _fetch_second(self, fetcher: Fetcher, url: str, first: str) -> Fetched:
+        try:
+            return await fetcher.fetch(url)
+        except FetchFailed as error:
+            if not error.answered:
+                raise
+            raise FetchFailed(f"{first}, nor at {url} ({error})", answered=True) from None
 
     def _fetcher(self, endpoint: TokenEndpoint) -> Fetcher:
         named = (endpoint.url,) if endpoint.named else ()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from portvakt.model.provider import Provider
 
 _LONGEST_URL = 2048
+_LONGEST_SHOWN = 200
 _WELL_KNOWN = "/.well-known/"
 
 # RFC 3986 §2, and no fragment (RFC 6749 §3.2): what is left is read alike by every parser.
@@ -23,7 +24,10 @@ _AFTER_AUTHORITY = re.compile(r"[/?]")
 
 
 class MetadataRefused(Exception):
-    """A document is not the metadata of the issuer that was asked. The text says why and quotes nothing of it."""
+    """A document is not the metadata of the issuer that was asked.
+
+    The text says why and quotes nothing of it, but for another issuer's URL if that is a plain one.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,7 @@ def read_metadata(issuer: str, body: bytes, provider: Provider) -> TokenEndpoint
     except ValueError:
         raise MetadataRefused("it is not one JSON object") from None
     if metadata.get("issuer") != issuer:
-        raise MetadataRefused("its issuer is not the one that was asked")
+        raise MetadataRefused(_other_issuer(issuer, metadata.get("issuer")))
     endpoint = metadata.get("token_endpoint")
     if not isinstance(endpoint, str):
         raise MetadataRefused("it names no token_endpoint")
@@ -99,6 +103,15 @@ def _checked(issuer: str, endpoint: str) -> str:
     if scheme == "http" and not issuer.startswith("http://"):
         raise MetadataRefused("its token_endpoint is plain http")
     return endpoint
+
+
+def _other_issuer(asked: str, said: object) -> str:
+    """Say whose metadata it is, if that can be shown."""
+    text = "its issuer is not the one that was asked"
+    if not isinstance(said, str) or len(said) > _LONGEST_SHOWN or check_issuer(said) is not None:
+        return text
+    use = "use" if _origin(said) == _origin(asked) else "if you trust that, use"
+    return f"{text}, but {said}: {use} that text exactly"
 
 
 def _origin(url: str) -> tuple[str, str]:
