@@ -68,6 +68,12 @@ def token(  # noqa: PLR0913  what a client is made of
     """
     if context.args or _client_secret:
         raise Stop(Exit.USAGE, _NO_ARGUMENT)
+    from portvakt.client.connection import located  # loads no HTTP yet
+
+    try:
+        located(who, environment, base_url)
+    except ValueError as error:
+        raise Stop(Exit.USAGE, _as_a_command(error)) from None
     secret = _secret(secret_file, from_stdin=secret_stdin)
     trust = authorities(ca_file)
     name = client_id or os.environ.get(CLIENT_ID)
@@ -104,7 +110,7 @@ def token(  # noqa: PLR0913  what a client is made of
 
 
 def _as_a_command(error: Exception) -> str:
-    return _PROGRAMS_WORDS.sub(lambda said: _AS_A_COMMAND[said[0]], str(error))
+    return _PROGRAMS_WORDS.sub(lambda said: _AS_A_COMMAND[said[0]], str(error)).removesuffix(".")
 
 
 def _secret(file: str | None, *, from_stdin: bool) -> Secret:

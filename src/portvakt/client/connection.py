@@ -158,7 +158,7 @@ def connect(  # noqa: PLR0913  each is a choice of the caller's, by name
     if tls is not None and not isinstance(tls, ssl.SSLContext):
         raise TypeError(f"tls must be an ssl.SSLContext, or None; not {type(tls).__name__}")
     http_library()  # it is missed here rather than at the first call
-    contract, issuer, api, endpoint = _located(provider, environment, base_url, api_url)
+    contract, issuer, api, endpoint = located(provider, environment, base_url, api_url)
     who = contract.title if endpoint else "the issuer"
     who = f"{who} at {issuer}"
     asker = Asker(issuer, contract, wish, endpoint, tls, lambda: Instant(int(wall())))
@@ -167,10 +167,13 @@ def connect(  # noqa: PLR0913  each is a choice of the caller's, by name
     return Connection(who, source, Calls(source, contract.api, home, max_wait), api)
 
 
-def _located(
-    name: str, environment: str | None, base_url: str | None, api_url: str | None
+def located(
+    name: str, environment: str | None, base_url: str | None, api_url: str | None = None
 ) -> tuple[Provider, str, str | None, TokenEndpoint | None]:
-    """Return the contract, the issuer, the API's URL and the token endpoint; None: not known without metadata."""
+    """Return the contract, the issuer, the API's URL and the token endpoint; None: not known without metadata.
+
+    Raises: ValueError, as `connect`.
+    """
     if "://" in name:
         if environment is not None or base_url is not None:
             raise ValueError("an issuer's URL says all: leave environment and base_url out")

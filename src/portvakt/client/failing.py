@@ -23,8 +23,9 @@ def error_of(outcome: No | Later | Nothing | Nonsense, who: str, retry_at: int, 
     """Return the exception for an outcome that is no token. `retry_at`: Unix seconds; `max_wait`: seconds."""
     if isinstance(outcome, No):
         refused = outcome.refused
-        said = f": {refused.description}" if refused.description else ""
-        advice = ADVICE.get(refused.code, "")
+        said = f": {refused.description.rstrip('.')}" if refused.description else ""
+        # Its own words know better where they say that something has ended: the credentials are right then.
+        advice = "" if "expired" in said.lower() else ADVICE.get(refused.code, "")
         text = f"{who} refused to give a token ({refused.code}{said}). {advice}".rstrip()
         return TokenRefused(text, code=refused.code, description=refused.description, status=refused.status)
     if isinstance(outcome, Later):

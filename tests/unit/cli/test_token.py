@@ -275,6 +275,18 @@ def test_what_is_no_file_is_a_wrong_setting(ask: Ask, endpoint: Endpoint, path: 
     assert "--secret-file: " in refused.complaint
 
 
+def test_a_pipe_in_a_files_place_is_told_where_it_belongs(ask: Ask, endpoint: Endpoint) -> None:
+    reading, writing = os.pipe()
+    try:
+        refused = ask.at(endpoint, "--secret-file", f"/dev/fd/{reading}", PORTVAKT_CLIENT_ID=CLIENT)
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+    assert refused.code == Exit.SETTINGS
+    assert refused.complaint.endswith("what it names is not a file; to pipe a secret, say --secret-stdin")
+
+
 # The command line
 
 
@@ -304,11 +316,11 @@ def test_K6_a_secret_as_an_argument_is_refused_and_not_repeated(
 HERE = {"PORTVAKT_CLIENT_ID": CLIENT, "PORTVAKT_CLIENT_SECRET": SECRET}
 WRONG_LINES: dict[str, tuple[list[str], dict[str, str], Exit, str]] = {
     "nobody": ([], HERE, Exit.USAGE, "missing argument"),
-    "no secret": (["standard"], {"PORTVAKT_CLIENT_ID": CLIENT}, Exit.USAGE, "there is no client secret: set"),
-    "no client": (["standard"], {"PORTVAKT_CLIENT_SECRET": SECRET}, Exit.USAGE, "which client? Say --client-id"),
-    "an empty client": (["breeze"], HERE | {"PORTVAKT_CLIENT_ID": ""}, Exit.USAGE, "which client?"),
+    "no secret": (["prisjakt"], {"PORTVAKT_CLIENT_ID": CLIENT}, Exit.USAGE, "there is no client secret: set"),
+    "no client": (["prisjakt"], {"PORTVAKT_CLIENT_SECRET": SECRET}, Exit.USAGE, "which client? Say --client-id"),
+    "an empty client": (["prisjakt"], HERE | {"PORTVAKT_CLIENT_ID": ""}, Exit.USAGE, "which client?"),
     "an empty secret": (
-        ["breeze"],
+        ["prisjakt"],
         HERE | {"PORTVAKT_CLIENT_SECRET": ""},
         Exit.SETTINGS,
         "PORTVAKT_CLIENT_SECRET: is empty",
@@ -320,13 +332,13 @@ WRONG_LINES: dict[str, tuple[list[str], dict[str, str], Exit, str]] = {
         "the client secret begins or ends with white space",
     ),
     "two secrets": (
-        ["breeze", "--secret-file", "x", "--secret-stdin"],
+        ["prisjakt", "--secret-file", "x", "--secret-stdin"],
         HERE,
         Exit.USAGE,
         "--secret-file and --secret-stdin name two secrets",
     ),
     "nothing on standard input": (
-        ["breeze", "--secret-stdin"],
+        ["prisjakt", "--secret-stdin"],
         HERE,
         Exit.REFUSED,
         "there is no client secret on standard input",
@@ -341,8 +353,16 @@ WRONG_LINES: dict[str, tuple[list[str], dict[str, str], Exit, str]] = {
     ),
     "plain http": (["http://id.example"], HERE, Exit.USAGE, "plain http"),
     "no client of its own": (["luca"], HERE, Exit.USAGE, "which this command cannot ask for yet"),
+    "the place before the secret": (["breeze"], {}, Exit.USAGE, "which environment of Breeze"),
+    "a provider in capitals": (["Breeze"], {}, Exit.USAGE, "did you mean breeze?"),
+    "a base URL that goes too far": (
+        ["breeze", "--base-url", "http://127.0.0.1:1/oauth/token"],
+        HERE,
+        Exit.USAGE,
+        "--base-url ends with /oauth/token, which is added to it: leave that off",
+    ),
     "a wait of less than nothing": (["breeze", "--max-wait", "-1"], HERE, Exit.USAGE, "--max-wait"),
-    "no authorities": (["breeze", "--ca-file", "none.pem"], HERE, Exit.SETTINGS, "--ca-file: the file that it names"),
+    "no authorities": (["prisjakt", "--ca-file", "none.pem"], HERE, Exit.SETTINGS, "--ca-file: the file that it names"),
 }
 
 
@@ -366,8 +386,9 @@ def test_a_refusal_is_told_with_what_to_do(ask: Ask, endpoint: Endpoint) -> None
     refused = ask.at(endpoint)
 
     assert refused.code == Exit.REFUSED
-    assert "refused to give a token (invalid_client: Client authentication failed.)" in refused.complaint
+    assert "refused to give a token (invalid_client: Client authentication failed)" in refused.complaint
     assert "Check --client-id and the client secret" in refused.complaint
+    assert refused.complaint.endswith("belong to this environment")
     assert len(endpoint.asked) == 1
 
 

@@ -46,6 +46,14 @@ def test_a_refusal_says_what_the_server_said_and_what_to_do(times: Times) -> Non
     )
 
 
+def test_a_refusal_for_an_expired_secret_is_not_told_to_be_a_wrong_one(times: Times) -> None:
+    said = "Client secret has expired. Ask an administrator to rotate the secret."
+
+    error = failure(Issuer(times, No(Refused("invalid_client", said, 401))).source())
+
+    assert str(error) == f"Standard at https://id.example refused to give a token (invalid_client: {said[:-1]})."
+
+
 def test_a_refusal_that_says_nothing_more_is_told_by_its_code(times: Times) -> None:
     error = failure(Issuer(times, No(Refused("access_denied", "", 403))).source())
 
