@@ -361,11 +361,11 @@ def test_what_a_reader_gets_to_see_works_as_it_is_pasted(tmp_path: Path) -> None
             process.terminate()
 
     assert lines[0].startswith("The sandbox answers at http://127.0.0.1:")
-    assert [line for line in lines if line and not line.startswith(" ")][1:] == [
+    assert [line for line in lines if line and not line.startswith(" ")][2:] == [
         "breeze-test", "breeze-production", "standard", "Try"
     ]  # fmt: skip
     assert {line.split()[0] for line in lines if line.startswith("  ")} == {
-        "token", "API", "client", "expired", "limited", "public", "curl", "portvakt"
+        "base_url", "token", "API", "client", "expired", "limited", "public", "curl", "portvakt"
     }  # fmt: skip
     assert (status, "access_token" in body) == (200, True)
     assert (clock.code, "+3600 s from the real time" in clock.out) == (0, True)
