@@ -53,7 +53,7 @@ def main(arguments: list[str]) -> int:
             if not line:
                 print("The sandbox did not start; its own words stand above.")
                 return 1
-            wrong = _show(json.loads(line))
+            wrong = _show(json.loads(line), once=once)
             if once or wrong:
                 return 1 if wrong else 0
             print(f"\nThe sandbox goes on at http://127.0.0.1:{port}. Ctrl-C ends it.", flush=True)
@@ -67,14 +67,14 @@ def main(arguments: list[str]) -> int:
                 sandbox.wait(PATIENCE)
 
 
-def _show(told: dict[str, object]) -> int:
-    """Try everything and print it; return how many answers were not as documented."""
+def _show(told: dict[str, object], *, once: bool) -> int:
+    """Try everything and print it; return how many answers were not as documented. `once`: it ends with that."""
     issuers = told["issuers"]
     assert isinstance(issuers, dict)
     breeze, prisjakt = issuers["breeze-test"], issuers["prisjakt"]
     print(f"portvakt plays {len(issuers)} issuers at {told['base_url']}, with credentials made for this run:")
     for name, issuer in issuers.items():
-        print(f"  {name:18} {issuer.get('auth_url', issuer['base_url'])}")
+        print(f"  {name:18} base_url {issuer['base_url']}")
     wrong = 0
     for token_command, call_command in (_breeze(breeze), _prisjakt(prisjakt)):
         answer = _try(token_command)
@@ -82,10 +82,13 @@ def _show(told: dict[str, object]) -> int:
         wrong += not token
         wrong += _try(call_command, token) is None
     wrong += _try(_wrong_environment(breeze, issuers["breeze-production"])) is None
-    print("\nThe tokens above are cut short. To make the calls yourself, put a whole one into a variable first:")
-    print(f"  TOKEN=$({_token_command(prisjakt)})")
-    print("\nNext: turn the clock and see a token expire:")
-    print(f"  {_program()} clock +2h --url {told['base_url']}")
+    if once:
+        print("\nThe sandbox ends here. Without --once it goes on, for you to try it.")
+    else:
+        print("\nThe tokens above are cut short. To make the calls yourself, put a whole one into a variable first:")
+        print(f"  TOKEN=$({_token_command(prisjakt)})")
+        print("\nNext: turn the clock and see a token expire:")
+        print(f"  {_program()} clock +2h --url {told['base_url']}")
     print("\nEvery answer was the documented one." if not wrong else f"\n{wrong} answers were not the documented ones.")
     return wrong
 

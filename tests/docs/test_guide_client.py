@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,8 @@ from portvakt import client
 from portvakt.client import ClientError, begun, connection, loopback, source
 from portvakt.client.asking import DEADLINE
 from portvakt.client.fetch import REPLY_OCTETS
+from portvakt.client.token import Token
+from portvakt.model.values import Secret
 from portvakt.protocol.ask import timing
 from portvakt.providers.breeze import BREEZE
 from programs import shell
@@ -59,6 +63,9 @@ def test_the_samples_of_the_guide_run_in_their_order(sandbox: dict[str, Any]) ->
             exec(code, seen)
 
     assert not_run == NOT_INSTALLED
+    held = seen["breeze"]._source.held
+    seen["breeze"]._source.held = replace(held, token=Token(Secret("worn-out"), held.token.expires_at, ""))
+    assert seen["post"]("{ Me { email } }").json() == ME
     assert [seen["me"], seen["older"], seen["reply"].json(), *seen["replies"]] == [ME] * 8
     assert seen["echo"]["caller"] == {"client_id": sandbox["issuers"]["standard"]["client_id"], "scopes": ["read"]}
     assert seen["seconds_to_wait"]() == 0
@@ -90,6 +97,21 @@ def test_the_sample_in_the_rooms_own_docstring_runs(sandbox: dict[str, Any]) -> 
 @pytest.mark.parametrize("said", NUMBERS)
 def test_a_number_in_the_guide_is_the_codes(said: str) -> None:
     assert said in GUIDE.text
+
+
+@pytest.mark.parametrize("page", [GUIDE, Page("README.md")], ids=["guide", "readme"])
+def test_every_function_of_the_samples_is_annotated(page: Page) -> None:
+    functions = [
+        node
+        for sample in page.blocks("python")
+        for node in ast.walk(ast.parse(sample))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+
+    assert functions
+    for function in functions:
+        assert function.returns is not None
+        assert all(one.annotation for one in (*function.args.args, *function.args.kwonlyargs))
 
 
 def test_every_error_stands_in_both_tables_what_it_comes_from_and_what_to_do() -> None:

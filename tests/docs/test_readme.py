@@ -43,11 +43,13 @@ def api(tmp_path: Path) -> Iterator[tuple[int, int]]:
     """The README's FastAPI application under uvicorn; gives its port and the issuer's."""
     code = README.block("python", "Guard(")
     assert len([line for line in code.splitlines() if line]) <= 10
+    log = (tmp_path / "notes.log").open("wb")
     issuer_port, api_port = free_port(), free_port()
     (tmp_path / "notes.py").write_text(code.replace("8040", str(issuer_port)))
     process = subprocess.Popen(
         [sys.executable, "-m", "uvicorn", "notes:app", "--port", str(api_port), "--log-level", "warning"],
         cwd=tmp_path,
+        stderr=log,
     )
     try:
         give_up_at = time.monotonic() + PATIENCE
@@ -62,6 +64,7 @@ def api(tmp_path: Path) -> Iterator[tuple[int, int]]:
     finally:
         process.terminate()
         process.wait(PATIENCE)
+        log.close()
 
 
 def test_the_two_commands_stand_near_the_top() -> None:
@@ -79,7 +82,7 @@ def test_what_the_readme_says_to_type_serves_an_api_behind_a_guard(tmp_path: Pat
         README.commands("portvakt serve"),
     )
     (curl,) = (words for words in README.commands("curl"))
-    run(init, tmp_path)
+    said = run(init, tmp_path).out
     settings = tmp_path / "portvakt.toml"
     settings.write_text(settings.read_text().replace("8040", str(port)).replace("# port", "port"))
     client = json.loads(run([*create, "--json"], tmp_path).out)
@@ -107,6 +110,8 @@ def test_what_the_readme_says_to_type_serves_an_api_behind_a_guard(tmp_path: Pat
     assert json.loads(metadata[1])["authorization_servers"] == [f"http://127.0.0.1:{port}/standard"]
     assert both[0] == 200
     assert disabled[0] == 401
+    assert [shlex.split(line) for line in said.splitlines() if line.startswith("  portvakt")] == [create, serve[0]]
+    assert "portvakt.guard:refused: no bearer token" in (tmp_path / "notes.log").read_text()
 
 
 @pytest.mark.usefixtures("reader")

@@ -244,6 +244,42 @@ def test_a_client_made_in_a_turned_future_lives_in_it(tmp_path: Path) -> None:
     assert shown["secrets"][0]["state"] == "live"
 
 
+@pytest.mark.parametrize(("turn", "seconds"), [("-2h", -7200), ("-2d", -172_800), ("-90s", -90), ("-2m", -120)])
+def test_the_clock_turns_back_in_every_unit(tmp_path: Path, turn: str, seconds: int) -> None:
+    reply = b"HTTP/1.1 200 OK\r\nContent-Length: 25\r\n\r\n" + b'{"now":1000,"offset":-10}'
+    asked: list[bytes] = []
+
+    told_by(reply, tmp_path, turn, seen=asked)
+
+    assert json.loads(asked[0].rpartition(b"\r\n\r\n")[2]) == {"advance": seconds}
+
+
+def test_what_only_looks_like_a_turn_is_told_and_help_is_help(tmp_path: Path) -> None:
+    mixed, short, whole = (portvakt("clock", word, cwd=tmp_path) for word in ("-1h30m", "-h", "--help"))
+
+    assert (mixed.code, mixed.out) == (2, "")
+    assert "such as +55m" in mixed.err
+    assert "Turn the clock" in short.out
+    assert (short.code, short.out.strip()) == (0, whole.out.strip())
+
+
+def test_a_reader_is_shown_where_each_issuer_is_and_what_its_clients_are(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [*PORTVAKT, "sandbox", "--port", "0"], cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        shown = list(iter(process.stdout.readline, "Try\n"))
+        process.terminate()
+    base = shown[0].split()[4].rstrip(";")
+    rows = [line.split() for line in shown]
+
+    assert [row[1] for row in rows if row[:1] == ["base_url"] and len(row) == 2] == [
+        f"{base}/{name}" for name in ("breeze-test", "breeze-production", "prisjakt", "standard")
+    ]
+    assert sum(" limited " in line and "without a role" in line for line in shown) == 2
+    assert sum(" expired " in line and "its secret has expired" in line for line in shown) == 2
+
+
 def test_the_clock_says_what_is_wrong_with_how_it_is_turned(tmp_path: Path) -> None:
     assert portvakt("clock", "fast", cwd=tmp_path).code == 2
     assert portvakt("clock", "--data", "nowhere", cwd=tmp_path).code == 4
@@ -293,13 +329,17 @@ def test_other_servers_and_what_is_no_http_are_told_from_a_sandbox(tmp_path: Pat
     assert told_by(b"hello\r\n", tmp_path) == (5, "no sandbox answers at URL; start one with: portvakt sandbox")
 
 
-def told_by(reply: bytes, folder: Path) -> tuple[int, str]:
+def told_by(reply: bytes, folder: Path, *turn: str, seen: list[bytes] | None = None) -> tuple[int, str]:
     """Ask a server that says `reply` for its clock; return the exit code and the line, its address being URL."""
 
     def answer(listening: socket.socket) -> None:
         connection, _ = listening.accept()
         with connection:
-            connection.recv(4096)
+            received = connection.recv(4096)
+            while turn and not received.endswith(b"}"):
+                received += connection.recv(4096)
+            if seen is not None:
+                seen.append(received)
             connection.sendall(reply)
 
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -307,9 +347,9 @@ def told_by(reply: bytes, folder: Path) -> tuple[int, str]:
         answering = threading.Thread(target=answer, args=(listening,))
         answering.start()
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        done = portvakt("clock", "--url", url, cwd=folder)
+        done = portvakt("clock", *turn, "--url", url, cwd=folder)
         answering.join()
-    assert done.err.count("\n") == 1
+    assert done.err.count("\n") == (0 if turn else 1)
     return done.code, done.err.strip().removeprefix("portvakt: ").replace(url, "URL")
 
 
@@ -387,11 +427,11 @@ def test_what_a_reader_gets_to_see_works_as_it_is_pasted(tmp_path: Path) -> None
             process.terminate()
 
     assert lines[0].startswith("The sandbox answers at http://127.0.0.1:")
-    assert [line for line in lines if line and not line.startswith(" ")][1:] == [
+    assert [line for line in lines if line and not line.startswith(" ")][2:] == [
         "breeze-test", "breeze-production", "standard", "Try"
     ]  # fmt: skip
     assert {line.split()[0] for line in lines if line.startswith("  ")} == {
-        "log-in", "token", "API", "client", "expired", "limited", "public", "back", "user", "curl", "portvakt",
+        "base_url", "log-in", "token", "API", "client", "expired", "limited", "public", "back", "user", "curl", "portvakt",
         "312047152", "313580261", "314661907", "316804179",
     }  # fmt: skip
     assert (status, "access_token" in body) == (200, True)

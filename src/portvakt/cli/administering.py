@@ -84,4 +84,4 @@ def explaining() -> Iterator[None]:
         text = "the secret is not the one that the keys in this database were sealed with; give back the right one"
         raise Stop(Exit.SETTINGS, text) from None
     except CannotListen as error:
-        raise Stop(Exit.REFUSED, str(error)) from None
+        raise Stop(Exit.REFUSED, f"{error}; --host and --port say where else to listen") from None

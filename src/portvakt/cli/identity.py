@@ -23,12 +23,13 @@ SECRET_FILE = "PORTVAKT_CLIENT_SECRET_FILE"
 _WAYS = f"set {SECRET}, or name a file with --secret-file or {SECRET_FILE}, or pipe it with --secret-stdin"
 _NO_ARGUMENT = f"a secret is never an argument, which everybody on this machine can see: {_WAYS}"
 _AS_A_COMMAND = {
+    "environment and base_url": "--environment and --base-url",
     "base_url": "--base-url",
     "client_id": "--client-id",
     "client_secret": "the client secret",
     "max_wait": "--max-wait",
     "organisation_number": "--organisation-number",
-    "which connect cannot": "which this command cannot",
+    "tls=": "--ca-file",
     "It is asked again from": "Try again from",
     ": leave login out": "",
 }
@@ -100,6 +101,12 @@ def identity(
     ca_file: str | None,
 ) -> Identity:
     """Return who is meant, from options and variables. Raises: Stop."""
+    from portvakt.client.arguments import located  # loads no HTTP yet
+
+    try:
+        located(who, environment, base_url)  # before a secret is asked for
+    except ValueError as error:
+        raise Stop(Exit.USAGE, as_a_command(error)) from None
     secret = _secret(secret_file, from_stdin=secret_stdin)
     trust = authorities(ca_file)
     name = client_id or os.environ.get(CLIENT_ID)
@@ -115,7 +122,7 @@ def no_secret(otherwise: str = "") -> Stop:
 
 def as_a_command(error: Exception) -> str:
     """Return what the library says, in a command's words."""
-    return _PROGRAMS_WORDS.sub(lambda said: _AS_A_COMMAND[said[0]], str(error))
+    return _PROGRAMS_WORDS.sub(lambda said: _AS_A_COMMAND[said[0]], str(error)).removesuffix(".")
 
 
 def _secret(file: str | None, *, from_stdin: bool) -> Secret | None:

@@ -215,8 +215,9 @@ def _say_done(plan: Plan, settings: "Settings", operator: "User", *, as_json: bo
     say(f"Made {plan.config}; the database is {settings.shown_database}, the operator {operator.email}.")
     say()
     say("Next:")
-    say(f"  portvakt client create --issuer breeze --name 'My first client'{option}")
+    say(f"  portvakt client create --issuer standard --name 'My program' --scope read --default-scope read{option}")
     say(f"  portvakt serve{option}")
     say()
-    say(f"Then {settings.issuers[0].url}{settings.issuers[0].provider.token_paths[0]} gives out tokens.")
+    standard = settings.issuers[-1]  # of the two in the template
+    say(f"Then {standard.url}{standard.provider.token_paths[0]} gives out tokens.")
     say(f"Keep a copy of {plan.beside('.secret')} apart from the database: neither is of use without the other.")

@@ -2,12 +2,12 @@
 
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from portvakt.cli.decoding import IN_WORDS, Decoded, NoToken, bare, decode
+from portvakt.cli.decoding import IN_WORDS, Decoded, Kind, NoToken, bare, decode
 from portvakt.cli.options import Json
 from portvakt.cli.outcome import Exit, Stop, say
 from portvakt.cli.reading import CaFile, authorities, hidden_text
@@ -15,7 +15,7 @@ from portvakt.cli.times import in_words
 from portvakt.model.values import Instant
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from portvakt.guard import Guard
     from portvakt.model.decision import Refused
@@ -31,6 +31,8 @@ _UNVERIFIED = "Nothing was verified: anybody can have written this. To verify it
 _NO_AUDIENCE = "its audience was not checked; say --audience URL, that of the API which is to take it"
 _TURNED = "a sandbox's clock may be turned, and this machine's is what counts here: portvakt clock show"
 _OWN_AUTHORITY = "for certificates that the system does not know: --ca-file FILE"
+_OF_BREEZE = "Breeze's tokens are bare JWTs: if this is one of them, say --provider breeze"
+_SHOWN = 200  # characters of a claim that a remark repeats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +120,8 @@ def _judge(token: str, decoded: Decoded, taker: Taker) -> Verdict:
     try:
         asyncio.run(guard.verify([(b"authorization", b"Bearer " + token.encode("ascii"))]))
     except Denied as error:
-        return _refused(error.refused, taker)
+        verdict = _refused(error.refused, taker)
+        return replace(verdict, remarks=(*verdict.remarks, *_hints(decoded, taker)))
     return Verdict(verified=True, remarks=() if taker.audience is not None else (_NO_AUDIENCE,))
 
 
@@ -154,11 +157,23 @@ def _refused(refused: "Refused", taker: Taker) -> Verdict:
 
     problem = conceal(refused.reason or refused.description)
     if refused.status == _UNAVAILABLE:
-        is_unknown = taker.issuer.startswith("https:") and taker.ca_file is None
+        is_unknown = "certificate" in problem and taker.ca_file is None
         remarks = (_OWN_AUTHORITY,) if is_unknown else ()
         return Verdict(verified=None, problem=problem, remarks=remarks, code=Exit.UNAVAILABLE)
     is_turned = problem.endswith(("expired", "in the future")) and taker.issuer.partition("//")[2].startswith(_LOOPBACK)
     return Verdict(verified=False, problem=problem, remarks=(_TURNED,) if is_turned else (), code=Exit.REFUSED)
+
+
+def _hints(decoded: Decoded, taker: Taker) -> "Iterator[str]":
+    """Say what of the command line does not go with what the token says of itself."""
+    from portvakt.server.redaction import conceal
+
+    said = (decoded.claims or {}).get("iss")
+    if isinstance(said, str) and said != taker.issuer:
+        named = _as_json(said)[1:-1][:_SHOWN]
+        yield conceal(f"the token says that its issuer is {named}, and --issuer is {taker.issuer}")
+    if decoded.kind is Kind.BARE_JWT and taker.provider == "standard":
+        yield _OF_BREEZE
 
 
 def _show_json(decoded: Decoded, verdict: Verdict) -> None:
@@ -188,6 +203,8 @@ def _show(decoded: Decoded, verdict: Verdict) -> None:
     if not decoded.signed:
         say("It bears no signature.")
     say(_conclusion(verdict))
+    if verdict == Verdict(verified=None) and decoded.kind is Kind.BARE_JWT:
+        say(_OF_BREEZE)
     for remark in verdict.remarks:
         say(f"Note: {remark}")
 

@@ -34,8 +34,9 @@ def assemble() -> typer.Typer:
     )
     app.callback()(_every_command)
     app.command("sandbox")(sandbox.sandbox)
-    # "-10m" turns it back; it is no option
-    app.command("clock", context_settings={"ignore_unknown_options": True})(sandbox.clock)
+    # "-10m" turns it back; it is no option, nor is "-2h" the short one for help
+    backwards = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
+    app.command("clock", context_settings=backwards)(sandbox.clock)
     # What is too much is refused by the command, which does not repeat it: it may be a secret.
     app.command("token", context_settings={"allow_extra_args": True})(token.token)
     app.command("login", context_settings={"allow_extra_args": True})(login.login)

@@ -111,7 +111,7 @@ def private_file(source: str, path: str) -> str:
 
 def _require_ours(source: str, status: os.stat_result, path: str) -> None:
     if not stat.S_ISREG(status.st_mode):
-        raise _wrong_file(source, "what it names is not a file")
+        raise _wrong_file(source, "what it names is not a file; to pipe a secret, say --secret-stdin")
     if status.st_uid not in (_ROOT, os.geteuid()):
         text = "the file that it names belongs to another user, who knows what is in it; make one of your own"
         raise _wrong_file(source, text)

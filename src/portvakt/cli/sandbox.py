@@ -26,6 +26,7 @@ _WRONG_TURN = 400
 _YEAR_9999 = 253_370_764_800
 _LENGTH = re.compile(r"([+-])([0-9]{1,9})(s|m|h|d)")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_LEGEND = {"limited": "(without a role: it may not read credentials)", "expired": "(its secret has expired)"}
 
 
 def sandbox(
@@ -76,6 +77,7 @@ def sandbox(
 
 
 def clock(
+    context: typer.Context,
     turn: Annotated[
         str,
         typer.Argument(
@@ -91,6 +93,9 @@ def clock(
     as_json: Json = False,
 ) -> None:
     """Turn the clock of a running sandbox: forward, back, or to the real time again. Or show it."""
+    if turn == "-h":
+        say(context.get_help())
+        return
     wish = _wish(turn)
     if data is not None:
         if url is not None or ca_file is not None:
@@ -198,6 +203,7 @@ def _show(told: dict[str, object], issuers: "tuple[Issuer, ...]") -> None:
     seeds = told["issuers"]
     assert isinstance(seeds, dict)  # noqa: S101  made by `run`
     say(f"The sandbox answers at {told['base_url']}; Ctrl-C stops it.")
+    say("base_url is for `connect` of portvakt.client and for `portvakt token --base-url`.")
     for issuer in issuers:
         _show_issuer(issuer, seeds[issuer.name])
     ca_file = told.get("ca_file")
@@ -215,6 +221,7 @@ def _show(told: dict[str, object], issuers: "tuple[Issuer, ...]") -> None:
 def _show_issuer(issuer: "Issuer", seed: "dict[str, Any]") -> None:
     say()
     typer.secho(issuer.name, bold=True)
+    _row("base_url", seed["base_url"])
     if issuer.provider.authorize_path is not None:
         _row("log-in", issuer.url + issuer.provider.authorize_path)
     _row("token", issuer.url + issuer.provider.token_paths[0])
@@ -222,7 +229,7 @@ def _show_issuer(issuer: "Issuer", seed: "dict[str, Any]") -> None:
     _row("client", seed["client_id"], seed["client_secret"])
     for name, value in seed.items():
         if isinstance(value, dict):
-            _row(name, value["client_id"], value["client_secret"])
+            _row(name, value["client_id"], value["client_secret"], _LEGEND.get(name, ""))
     if "public_client_id" in seed:
         _row("public", seed["public_client_id"], "(has no secret)")
     for uri in seed.get("redirect_uris", ()):
@@ -262,4 +269,4 @@ def _show_trust(ca_file: str) -> None:
 
 
 def _row(name: str, *values: str) -> None:
-    say(f"  {name:8} {'  '.join(values)}")
+    say(f"  {name:8} {'  '.join(values)}".rstrip())

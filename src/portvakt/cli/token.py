@@ -92,5 +92,5 @@ def _explained(meant: Identity, **wanted: object) -> "Token":
         when = from_now(error.retry_at, Instant(int(time.time())))
         raise Stop(Exit.UNAVAILABLE, f"{as_a_command(error)} ({when})") from None
     except client.ClientError as error:
-        code = Exit.UNAVAILABLE if isinstance(error, client.Unreachable) else Exit.REFUSED
-        raise Stop(code, as_a_command(error)) from None
+        may_pass = isinstance(error, client.Unreachable) and not error.lasting
+        raise Stop(Exit.UNAVAILABLE if may_pass else Exit.REFUSED, as_a_command(error)) from None

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from portvakt.client.fetch import Fetcher, FetchFailed
+from portvakt.client.fetch import Fetched, Fetcher, FetchFailed, Untrusted
 from portvakt.model.decision import RATE_LIMITED, Refused, Tokens
 from portvakt.protocol.ask.authorize import AuthorizationEndpoint, documented_authorization
 from portvakt.protocol.ask.endpoint import (
@@ -18,7 +18,7 @@ from portvakt.protocol.ask.endpoint import (
     read_revocation,
 )
 from portvakt.protocol.ask.timing import stated_wait
-from portvakt.protocol.ask.token import read_token_reply, revocation_request, token_request
+from portvakt.protocol.ask.token import read_token_reply, revocation_request, spellings, token_request
 from portvakt.providers.hear import ReplyError
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ DEADLINE = 10.0
 
 _FAULT = 500
 _OK = 200
+_NOT_THERE = (404, 405)  # no answer of RFC 6749 §5, whatever the body says
+_OWN_AUTHORITY = "for an authority of your own, say tls=, or set SSL_CERT_FILE"
 _GUESSED = 3  # so many characters of a secret tell nothing
 
 
@@ -62,11 +64,12 @@ class Later:
 class Nothing:
     """No answer came, or a fault of the server's own. `seconds`: as for `Later`.
 
-    `unsent`: the request certainly reached nobody.
+    `lasting`: asking again is no use. `unsent`: the request certainly reached nobody.
     """
 
     cause: str
     seconds: float | None = None
+    lasting: bool = False
     unsent: bool = False
 
 
@@ -169,7 +172,7 @@ class Asker:
         except TimeoutError:
             outcome = Nothing(f"no complete answer within {seconds:.0f} s")
         except FetchFailed as error:
-            outcome = Nonsense(str(error)) if error.answered else Nothing(str(error), unsent=error.unsent)
+            outcome = self._unheard(error)
         except MetadataRefused as error:
             outcome = Nonsense(f"the metadata of {self.issuer} is not usable: {error}")
         if isinstance(outcome, Nothing | Nonsense):
@@ -177,6 +180,9 @@ class Asker:
         return outcome
 
     def _heard(self, endpoint: TokenEndpoint, reply: Reply, hidden: tuple[Secret, ...]) -> Outcome:
+        if reply.status in _NOT_THERE:
+            whose = "check base_url, or is this the provider's address?" if self.endpoint else "its metadata names that"
+            return Nonsense(f"there is no token endpoint at {endpoint.url} (HTTP {reply.status}): {whose}")
         try:
             heard = read_token_reply(endpoint, self.wish, reply)
         except ReplyError as error:
@@ -191,11 +197,18 @@ class Asker:
         code, description = (self.safe(text, hidden) for text in (heard.code, heard.description))
         return No(replace(heard, code=code, description=description))
 
+    def _unheard(self, error: FetchFailed) -> Nothing | Nonsense:
+        if error.answered or error.forbidden:
+            return Nonsense(str(error))
+        advice = ""
+        if isinstance(error, Untrusted):
+            advice = f"; {_OWN_AUTHORITY}" if self.trust is None else ": it is of none of the authorities in tls="
+        return Nothing(f"{error}{advice}", lasting=error.lasting, unsent=error.unsent)
+
     def safe(self, text: str, hidden: tuple[Secret, ...] = ()) -> str:
         """Return a stranger's words without line breaks and the like, and without a secret, should they repeat it."""
         shown = "".join(character if character.isprintable() else " " for character in text)
-        secrets = hidden if self.wish.client_secret is None else (self.wish.client_secret, *hidden)
-        for secret in (one.reveal() for one in secrets):
+        for secret in spellings(self.wish, *hidden):
             shown = shown.replace(secret, "***")
             for length in range(len(secret) - 1, _GUESSED, -1):  # words that are too long were cut, perhaps within it
                 shown = shown.removesuffix(secret[:length])
@@ -217,9 +230,17 @@ class Asker:
             except FetchFailed as error:
                 if not error.answered:
                     raise
-                fetched = await fetcher.fetch(second)
+                fetched = await self._fetch_second(fetcher, second, f"no metadata at {first} ({error})")
             self._document = fetched.body
         return self._document
+
+    async def _fetch_second(self, fetcher: Fetcher, url: str, first: str) -> Fetched:
+        try:
+            return await fetcher.fetch(url)
+        except FetchFailed as error:
+            if not error.answered:
+                raise
+            raise FetchFailed(f"{first}, nor at {url} ({error})", answered=True) from None
 
     def _fetcher(self, endpoint: TokenEndpoint) -> Fetcher:
         named = (endpoint.url,) if endpoint.named else ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from portvakt.client.calling import GetToken, Read, Send, Wait
 from portvakt.client.library import installed
@@ -30,6 +30,10 @@ class Drivers:
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
+
+    def __call__(self, _request: object) -> NoReturn:
+        """Tell whoever gave it to another library, as requests."""
+        raise TypeError("connection.auth is for httpx2 and httpx; for others there are get_token() and refused(token)")
 
     def sync_auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
         """Drive one call; httpx sends what is yielded."""

@@ -6,13 +6,15 @@ blocking a thread or not.
 
 from __future__ import annotations
 
+import logging
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from portvakt.client import clock
 from portvakt.client.address import PORTS, is_loopback
 from portvakt.client.errors import WrongTarget
-from portvakt.client.failing import too_long
+from portvakt.client.failing import moment, too_long
 from portvakt.model.values import Instant
 from portvakt.protocol.ask.timing import pause_after, pause_for_quota, stated_wait
 from portvakt.protocol.ask.verdict import (
@@ -33,6 +35,12 @@ if TYPE_CHECKING:
     from portvakt.client.source import TokenSource
     from portvakt.client.token import Token
     from portvakt.model.provider import Api
+
+
+_log = logging.getLogger("portvakt.client")
+
+# Not x-ndjson and the like: what is sent line by line may have no end.
+_JSON = re.compile(r"application/(?:(?!stream\+)[a-z0-9.-]+\+)?json", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +147,12 @@ class Calls:
             token: Token = yield GetToken()
             request.headers["Authorization"] = token.authorization
             response: httpx2.Response = yield Send(request)
-            if _is_ours(request, response):
-                self._pace = pause_for_quota(self._api, response.headers, Instant(int(self._wall())))
-                limited += response.status_code == TOO_MANY
-            if response.status_code != TOO_MANY or not limited:
+            if not _is_ours(request, response):
                 return _Sent(token, response, waited)
+            self._keep_pace(response)
+            if response.status_code != TOO_MANY:
+                return _Sent(token, response, waited)
+            limited += 1
             pause = self._pause_asked(response, limited)
             if body is None:  # a stream is gone once it was sent
                 return _Sent(token, response, waited)
@@ -169,6 +178,8 @@ class Calls:
 
     def _require_home(self, request: httpx2.Request) -> None:
         scheme, host, port = place = _place(request)
+        if not host:
+            raise WrongTarget('the request\'s URL is relative: begin it with api_url, as api_url + "/graphql"')
         if self._home is not None and place != (self._home.scheme, self._home.host, self._home.port):
             home = f"{self._home.scheme}://{self._home.host}:{self._home.port}"
             raise WrongTarget(f"these tokens are for {home}; the request goes to {scheme}://{host}:{port}")
@@ -178,6 +189,14 @@ class Calls:
     def _pause_before(self) -> float:
         """Return how long to hold back a call, for what earlier replies said of the API's limit."""
         return max(0.0, self._quiet_until - self._now(), min(self._pace, self._max_wait))
+
+    def _keep_pace(self, response: httpx2.Response) -> None:
+        """Remember how long to hold back each call for what is left of the quota; say so when that begins."""
+        pace = pause_for_quota(self._api, response.headers, Instant(int(self._wall())))
+        if pace and not self._pace and self._max_wait and self._api.quota_headers:
+            left, resets = (response.headers[name].strip() for name in self._api.quota_headers[1:])  # digits, both
+            _log.info("the API takes %s more requests until %s: calls are held back", left, moment(int(resets)))
+        self._pace = pace
 
     def _pause_asked(self, response: httpx2.Response, limited: int) -> float:
         """Return how long a 429 asks to wait, and remember it for other calls."""
@@ -199,7 +218,8 @@ def _content(request: httpx2.Request) -> bytes | None:
 
 def _place(request: httpx2.Request) -> tuple[str, str, int]:
     url = request.url
-    return url.scheme, url.host, url.port or PORTS.get(url.scheme, 0)
+    # Not `url.host`, which writes an internationalized name out: a base URL has it as the wire does.
+    return url.scheme, url.raw_host.decode("ascii").lower(), url.port or PORTS.get(url.scheme, 0)
 
 
 def _is_ours(request: httpx2.Request, response: httpx2.Response) -> bool:
@@ -222,4 +242,4 @@ def _is_here(host: str) -> bool:
 def _is_short_json(response: httpx2.Response) -> bool:
     media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     length = response.headers.get("content-length", "")
-    return media_type.endswith("json") and (not length.isdigit() or int(length) <= READ_AT_MOST)
+    return _JSON.fullmatch(media_type) is not None and (not length.isdigit() or int(length) <= READ_AT_MOST)

@@ -29,6 +29,7 @@ from portvakt.client.logging_in import LoggingIn, in_a_thread
 from portvakt.client.login import Login
 from portvakt.client.renewing import FilePlace, HandedPlace, Renewer
 from portvakt.client.source import TokenSource
+from portvakt.client.token import Token
 from portvakt.model.provider import Refresh
 from portvakt.model.values import Instant, Secret
 from portvakt.protocol.ask.authorize import asked_scope
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from portvakt.client.auth import Auth
     from portvakt.client.begun import StartedLogin
     from portvakt.client.renewing import Place
-    from portvakt.client.token import Token
     from portvakt.model.provider import Provider
 
 MAX_WAIT = 30.0
@@ -86,6 +86,19 @@ class Connection:
         if counting() < held.renew_at:
             return held.token
         return await self._source.aget()
+
+    def refused(self, token: Token) -> bool:
+        """Let go of a token that the API refused: for callers without `auth`, by its rules.
+
+        Returns whether another is worth a try: yes once; then, until 5 minutes went by without a refusal, only after
+        pauses of 1 s at first and 5 minutes at most, for a call that can never succeed would cost a token each time.
+        Whether the call may be repeated is for you to know.
+
+        Raises: TypeError if it is not what `get_token` returned.
+        """
+        if not isinstance(token, Token):
+            raise TypeError(f"refused takes the Token that get_token returned, not {type(token).__name__}")
+        return self._source.refused(token)
 
     @cached_property
     def auth(self) -> Auth:
@@ -223,7 +236,7 @@ def connect(  # noqa: PLR0913  each is a choice of the caller's, by name
     check_wish(scope, resource)
     max_wait = checked_wait(max_wait)
     if tls is not None and not isinstance(tls, ssl.SSLContext):
-        raise TypeError("tls is an ssl.SSLContext, or None")
+        raise TypeError(f"tls must be an ssl.SSLContext, or None; not {type(tls).__name__}")
     http_library()  # it is missed here rather than at the first call
     contract, issuer, api, endpoint = located(provider, environment, base_url, api_url)
     who = f"{contract.title if endpoint else 'the issuer'} at {issuer}"

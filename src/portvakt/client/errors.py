@@ -40,11 +40,14 @@ class Unreachable(ClientError):
     """There was no answer: no connection, a time-out, a fault of the server (5xx).
 
     `retry_at`: Unix seconds. Until then calls fail at once, so that a server that is down is not asked by everyone.
+    `lasting`: asking again is no use before something is mended: its certificate is not trusted, it speaks no TLS, the
+    file that `SSL_CERT_FILE` names cannot be read. That is not tried again by itself.
     """
 
-    def __init__(self, text: str, *, retry_at: int) -> None:
+    def __init__(self, text: str, *, retry_at: int, lasting: bool = False) -> None:
         super().__init__(text)
         self.retry_at = retry_at
+        self.lasting = lasting
 
 
 class LoginRequired(ClientError):

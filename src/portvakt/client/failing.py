@@ -23,15 +23,18 @@ def error_of(outcome: Failed, who: str, retry_at: int, max_wait: float) -> Clien
     """Return the exception for an outcome that is no token. `retry_at`: Unix seconds; `max_wait`: seconds."""
     if isinstance(outcome, No):
         refused = outcome.refused
-        said = f": {refused.description}" if refused.description else ""
-        advice = ADVICE.get(refused.code, "")
+        said = f": {refused.description.rstrip('.')}" if refused.description else ""
+        # Its own words know better where they say that something has ended: the credentials are right then.
+        advice = "" if "expired" in said.lower() else ADVICE.get(refused.code, "")
         text = f"{who} refused to give a token ({refused.code}{said}). {advice}".rstrip()
         return TokenRefused(text, code=refused.code, description=refused.description, status=refused.status)
     if isinstance(outcome, Later):
         return too_long(f"{who} gives no more tokens", retry_at, max_wait)
     if isinstance(outcome, Nothing):
-        text = f"{who} gave no token: {outcome.cause}. It is asked again from {moment(retry_at)} on."
-        return Unreachable(text, retry_at=retry_at)
+        text = f"{who} gave no token: {outcome.cause}".rstrip(".")
+        if not outcome.lasting:
+            text += f". It is asked again from {moment(retry_at)} on."
+        return Unreachable(text, retry_at=retry_at, lasting=outcome.lasting)
     if isinstance(outcome, Over):
         return LoginRequired(f"{outcome.cause}. {outcome.advice}".rstrip())
     return BadReply(f"{who} gave no token: {outcome.cause}")

@@ -9,6 +9,9 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
+import ssl
+import threading
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -19,7 +22,6 @@ from portvakt.model.message import Reply, Request
 from portvakt.model.values import Seconds
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Awaitable, Callable, Sequence
 
     import httpx2
@@ -34,8 +36,12 @@ CONNECT_DEADLINE = Seconds(1)
 """For one of a name's addresses, so that a dead one leaves time for the next."""
 
 _ADDRESSES = 4
+_HIGHEST_PORT = 65_535
+_STREAM = socket.SOCK_STREAM
 _OK = 200
 _FAULT = 500
+_UNKNOWN_AUTHORITY = frozenset({18, 19, 20, 21})  # X509_V_ERR_…: self-signed, or its issuer is not among ours
+_NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"})
 _JSON = re.compile(r"application/(?:[a-z0-9.-]+\+)?json", re.ASCII)
 _MAX_AGE = re.compile(r"(?:^|,)\s*max-age=\"?([0-9]{1,9})\"?\s*(?:,|$)", re.ASCII | re.IGNORECASE)
 
@@ -43,14 +49,29 @@ _MAX_AGE = re.compile(r"(?:^|,)\s*max-age=\"?([0-9]{1,9})\"?\s*(?:,|$)", re.ASCI
 class FetchFailed(Exception):
     """Nothing usable was received. The text names the host and the cause, never a query or what was received.
 
-    `answered`: whether it is the answer that is bad; else there was none, and asking again may bring one. `unsent`:
-    the request certainly reached nobody.
+    `answered`: whether it is the answer that is bad; else there was none, and asking again may bring one, unless it is
+    `forbidden`: nothing was sent, for that address may not be asked; or `lasting`: it will not pass by itself.
+    `unsent`: the request certainly reached nobody.
     """
 
-    def __init__(self, text: str, *, answered: bool = False, unsent: bool = False) -> None:
+    def __init__(
+        self,
+        text: str,
+        *,
+        answered: bool = False,
+        forbidden: bool = False,
+        lasting: bool = False,
+        unsent: bool = False,
+    ) -> None:
         super().__init__(text)
         self.answered = answered
+        self.forbidden = forbidden
+        self.lasting = lasting
         self.unsent = unsent
+
+
+class Untrusted(FetchFailed):
+    """The certificate is of an authority that is not trusted here. Nothing was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +83,22 @@ class Fetched:
 
 
 async def resolve(host: str, port: int) -> Sequence[str]:
-    """Return the addresses of a host, by the system's resolver, in its order."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(address[0]) for *_, address in found]
+    """Return the addresses of a host, by the system's resolver, in its order.
+
+    It may take half a minute over a name. Its thread is none of the event loop's, for neither the loop's end nor the
+    program's waits for this one.
+    """
+    found: Future[list[str]] = Future()
+    found.set_running_or_notify_cancel()
+
+    def look_up() -> None:
+        try:
+            found.set_result([str(address[0]) for *_, address in socket.getaddrinfo(host, port, type=_STREAM)])
+        except Exception as error:  # noqa: BLE001  whatever it is, it is raised where the addresses are awaited
+            found.set_exception(error)
+
+    threading.Thread(target=look_up, name="portvakt-resolver", daemon=True).start()
+    return await asyncio.wrap_future(found)
 
 
 @cache
@@ -116,7 +150,7 @@ class Fetcher:
             goal = place(request.url)
             proxy = self._proxy(goal)
         except NotPlain as error:
-            raise FetchFailed(str(error)) from None
+            raise FetchFailed(str(error), forbidden=True) from None
         try:
             async with asyncio.timeout(self.deadline):
                 addresses = await self._addresses(goal) if proxy is None else (goal.host,)
@@ -142,17 +176,20 @@ class Fetcher:
         """Resolve once and check what came out, since only that says where the connection goes."""
         named = self._named()
         if goal.port != PORTS["https"] and (goal.host, goal.port) not in named:
-            raise FetchFailed(f"{goal.host}: port {goal.port} is not one that was configured")
+            raise FetchFailed(f"{goal.host}: port {goal.port} is not one that was configured", forbidden=True)
         try:
             addresses = await self.resolver(goal.host, goal.port)
-        except (OSError, UnicodeError):
+        except (socket.gaierror, UnicodeError):
             raise FetchFailed(f"{goal.host}: the name is not known", unsent=True) from None
+        except (OSError, RuntimeError):  # out of files or threads
+            raise FetchFailed(f"{goal.host}: the name could not be looked up", unsent=True) from None
         if not addresses:
             raise FetchFailed(f"{goal.host}: the name is not known", unsent=True)
         if goal.host not in {host for host, _ in named} and not all(map(is_public, addresses)):
-            raise FetchFailed(f"{goal.host}: not a public address, and not a host that was configured")
+            text = f"{goal.host}: not a public address, and not a host that was configured"
+            raise FetchFailed(text, forbidden=True)
         if goal.scheme == "http" and not all(map(is_loopback, addresses)):
-            raise FetchFailed(f"{goal.host}: plain http is for loopback only")
+            raise FetchFailed(f"{goal.host}: plain http is for loopback only", forbidden=True)
         return addresses[:_ADDRESSES]
 
     async def _send(
@@ -165,24 +202,29 @@ class Fetcher:
         octets: int,
     ) -> Reply:
         http = http_library()
-        async with self._client(proxy) as client:
+        problem: FetchFailed | None = None
+        async with self._client(proxy, goal) as client:
             for address in addresses:
                 try:
                     return await _send_to(client, goal, address, request, check_head, octets)
-                except (http.ConnectError, http.ConnectTimeout):
-                    continue  # the next address: nothing was sent
+                except (http.ConnectError, http.ConnectTimeout) as error:
+                    problem = _tls_problem(goal, error) or problem  # the next address: nothing was sent
                 except http.HTTPError as error:
-                    raise FetchFailed(f"{goal.host}: {type(error).__name__}") from None
-        raise FetchFailed(f"{goal.host}: no connection", unsent=True)
+                    hint = "; if it speaks TLS, its URL begins with https" if goal.scheme == "http" else ""
+                    raise FetchFailed(f"{goal.host}: {type(error).__name__}{hint}") from None
+        raise problem or FetchFailed(f"{goal.host}: no connection", unsent=True)
 
-    def _client(self, proxy: str | None) -> httpx2.AsyncClient:
+    def _client(self, proxy: str | None, goal: Place) -> httpx2.AsyncClient:
         http = http_library()
         try:
-            trust = self.trust or _trust(from_environment=self.from_environment)
+            trust = self.trust or _trust(from_environment=self.from_environment and goal.scheme == "https")
         except OSError:
-            raise FetchFailed("the certificates that SSL_CERT_FILE names cannot be read") from None
+            text = "the certificates that SSL_CERT_FILE names cannot be read: name a PEM file there, or unset it"
+            raise FetchFailed(text, lasting=True) from None
         timeout = http.Timeout(self.deadline, connect=CONNECT_DEADLINE if proxy is None else self.deadline)
         try:
+            if proxy is not None and (http.URL(proxy).port or 0) > _HIGHEST_PORT:
+                raise ValueError  # noqa: TRY301  neither library looks at it before it connects
             client: httpx2.AsyncClient = http.AsyncClient(verify=trust, timeout=timeout, trust_env=False, proxy=proxy)
         except (ValueError, ImportError, http.InvalidURL):  # a scheme that is not spoken here, or no URL
             raise FetchFailed("the proxy that HTTPS_PROXY names cannot be used") from None
@@ -225,6 +267,20 @@ async def _send_to(
             if len(body) > octets:
                 raise FetchFailed(f"{goal.host}: more than {octets} octets", answered=True)
         return Reply(response.status_code, tuple(response.headers.items()), bytes(body))
+
+
+def _tls_problem(goal: Place, error: BaseException | None) -> FetchFailed | None:
+    """Return what TLS says of a connection that did not come about; None: it was not for TLS."""
+    while error is not None and not isinstance(error, ssl.SSLError):
+        error = error.__cause__ or error.__context__
+    if isinstance(error, ssl.SSLCertVerificationError):
+        kind = Untrusted if error.verify_code in _UNKNOWN_AUTHORITY else FetchFailed
+        said = error.verify_message.rstrip(".")
+        return kind(f"{goal.host}: its certificate is not trusted ({said})", lasting=True)
+    if error is not None and error.reason in _NO_TLS:
+        text = f"{goal.host}: what answers at port {goal.port} does not speak TLS; is a URL of http:// meant?"
+        return FetchFailed(text, lasting=True)
+    return None
 
 
 def _require_document(goal: Place, response: httpx2.Response) -> None:

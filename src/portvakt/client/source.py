@@ -7,6 +7,7 @@ import logging
 import math
 import os
 import threading
+import traceback
 import weakref
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -100,11 +101,17 @@ class TokenSource:
         """Wait for no request: after a fork, the thread that sent it is not in the child."""
         self._lock = threading.Lock()
         self._flight: Flight | None = None
+        self._pilot: threading.Thread | None = None  # in which that request runs
 
     def get(self) -> Token:
         """Return a token; wait for one if there is none. Raises: ClientError."""
         found = self._look()
-        return self._landed(found.result() if isinstance(found, Future) else found)
+        if isinstance(found, Future):
+            if threading.current_thread() is self._pilot and not found.done():  # by a handler of a library's log
+                found = Failure(Nothing("asked for within the very request for it"), self._now())
+            else:
+                found = found.result()
+        return self._landed(found)
 
     async def aget(self) -> Token:
         """Do as `get`, in asyncio. Whoever is cancelled stops waiting, and that is all."""
@@ -117,7 +124,7 @@ class TokenSource:
 
         Returns whether another is worth a try. Until one that was asked for after a refusal is accepted, nothing is
         let go of for a while, 1 s at first and 5 minutes at most, or a call that can never succeed would cost a token
-        each time.
+        each time. Five minutes without a refusal after that while, and it begins at 1 s again.
         """
         with self._lock:
             if self.held.token is not token:
@@ -125,6 +132,8 @@ class TokenSource:
             now = self._now()
             if now < self._fruitless_until:
                 return False
+            if now >= self._fruitless_until + LONGEST_REST:  # what was in vain is long past
+                self._fruitless = 0
             self.held = NO_TOKEN
             self._let_go(token)
             self._fruitless_until = now + min(LONGEST_REST, 2.0 ** min(self._fruitless, 10))
@@ -171,6 +180,7 @@ class TokenSource:
         flight.set_running_or_notify_cancel()
         thread = threading.Thread(target=self._fly, args=(flight, wait, attempts), name="portvakt-token", daemon=True)
         try:
+            self._pilot = thread
             thread.start()
         except RuntimeError:  # the program is ending, or may have no more threads
             flight.set_result(Failure(Nothing("no thread could be started for the request"), self._now()))
@@ -180,6 +190,7 @@ class TokenSource:
         try:
             asyncio.run(self._fly_and_land(flight, wait, attempts))
         except BaseException as error:
+            _clear(error)
             if not flight.done():  # whatever it was, nobody is left waiting
                 self._land(flight, self._now(), Nothing(f"{type(error).__name__} within portvakt"))
             raise
@@ -207,7 +218,7 @@ class TokenSource:
                     break
             elif isinstance(outcome, Nothing):
                 pause = outcome.seconds or pause
-                if tries >= attempts or self._now() + pause >= give_up_at:
+                if outcome.lasting or tries >= attempts or self._now() + pause >= give_up_at:
                     break
             else:
                 break
@@ -217,7 +228,15 @@ class TokenSource:
     def _land(self, flight: Flight, began: float, outcome: Outcome) -> None:
         with self._lock:
             found = self._kept(began, outcome) if isinstance(outcome, Tokens) else self._failed(outcome)
-        flight.set_result(found)
+            left = self.held.usable_until - self._now()
+        try:  # without the lock: a handler of the log may want a token in its turn, or fail
+            if isinstance(outcome, Tokens):
+                _log.debug("%s gave a token for %d s", self._who, outcome.lifetime)
+            elif left > 0:
+                text = "%s gave no new token (%s); the one at hand is good for %d s"
+                _log.warning(text, self._who, outcome.cause, left)
+        finally:
+            flight.set_result(found)
 
     def _kept(self, began: float, tokens: Tokens) -> Token:
         lifetime = tokens.lifetime
@@ -227,7 +246,6 @@ class TokenSource:
         token = Token(tokens.access_token, expires_at, tokens.scope or "")
         self.held = Held(token, began + until.renew_after, began + until.usable_for)
         self._failure, self._failures = None, 0
-        _log.debug("%s gave a token for %d s", self._who, lifetime)
         return token
 
     def _failed(self, outcome: Failed) -> Failure:
@@ -239,10 +257,15 @@ class TokenSource:
         elif isinstance(outcome, Nothing):
             rest = max(rest, min(outcome.seconds or 0.0, LONGEST_REST))
         self._failure = Failure(outcome, now + rest)
-        left = self.held.usable_until - now
-        if left > 0:
-            _log.warning("%s gave no new token (%s); the one at hand is good for %d s", self._who, outcome.cause, left)
         return self._failure
+
+
+def _clear(error: BaseException) -> None:
+    """Empty the frames of a fault that is told as a thread's: what they held was a request and its secret."""
+    fault: BaseException | None = error
+    while fault is not None:
+        traceback.clear_frames(fault.__traceback__)
+        fault = fault.__cause__ or fault.__context__
 
 
 _sources: weakref.WeakSet[TokenSource] = weakref.WeakSet()

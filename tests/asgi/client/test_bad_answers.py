@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import gzip
 import json
 import logging
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from canary import Canaries
+from certificates import named_certificate
 from portvakt.client import (
     BadReply,
     ClientError,
@@ -27,6 +29,8 @@ from raw_server import raw_server, response
 from times import Times
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from raw_server import Speak
 
 SECRET = "q3V9x0-ZrT_b1Lk7uMw8Yc2NhPfJdGaE5sXoKiQeRtU"
@@ -153,6 +157,26 @@ async def test_FT32_nobody_at_the_door_is_unreachable() -> None:
     assert "127.0.0.1: no connection" in str(error)
 
 
+@pytest.mark.parametrize("trusting", [False, True])
+async def test_a_certificate_that_is_not_trusted_is_told_with_what_to_do(tmp_path: Path, trusting: bool) -> None:
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
+    serving, _ = named_certificate(tmp_path / "here", "id.example")
+    _, other = named_certificate(tmp_path / "there", "id.example")
+    async with raw_server(granted(), tls=serving) as server:
+        url = server.url.replace("http:", "https:")
+        tls = other if trusting else None
+        connection = connect("standard", base_url=url, client_id="oauth_1", client_secret=SECRET, tls=tls)
+
+        with pytest.raises(Unreachable) as caught:
+            await connection.aget_token()
+
+    way_out = "it is of none of the authorities in tls=" if trusting else "say tls=, or set SSL_CERT_FILE"
+    assert "its certificate is not trusted (" in str(caught.value)
+    assert str(caught.value).endswith(way_out)
+    assert caught.value.lasting
+
+
 @pytest.mark.parametrize("provider", ["standard", "breeze", "prisjakt"])
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_FT32_a_redirect_is_not_followed_with_the_secret(status: int, provider: str) -> None:
@@ -211,6 +235,9 @@ BAD: dict[str, bytes] = {
     "infinite": granted(expires_in=float("inf")),
     "scope a list": granted(scope=["read"]),
     "scope a number": granted(scope=7),
+    "scope with a line break": granted(scope="read\nwrite"),
+    "scope that steers a terminal": granted(scope="read \x9b2J"),
+    "scope that cannot be written": granted(scope="read \ud800"),
 }  # fmt: skip
 
 
@@ -289,6 +316,34 @@ async def test_K2_a_server_that_repeats_the_secret_does_not_bring_it_into_the_er
 
     assert isinstance(error, TokenRefused)
     assert SECRET[:4] not in f"{error} {error.code} {error.description} {vars(error)}"
+
+
+@pytest.mark.parametrize(
+    ("provider", "spelled"),
+    [
+        ("breeze", r"q3V9\"x0+ZrT/b1 Lk7&uMw"),
+        ("prisjakt", "q3V9%22x0%2BZrT%2Fb1+Lk7%26uMw"),
+        ("standard", base64.b64encode(b"oauth_1:q3V9%22x0%2BZrT%2Fb1+Lk7%26uMw").decode()),
+    ],
+)
+@pytest.mark.parametrize("room", [500, 25])
+async def test_K1_a_server_that_repeats_the_request_does_not_bring_the_secret_into_the_error(
+    provider: str, spelled: str, room: int
+) -> None:
+    """The secret as the request spells it: in JSON, in a form, in Basic; whole, or cut where a description is."""
+
+    async def repeat(head: bytes, writer: asyncio.StreamWriter) -> None:
+        asked = head.decode() + server.bodies[-1].decode()
+        assert spelled in asked
+        said = {"error": "invalid_request", "error_description": "." * (500 - room) + asked[asked.index(spelled) :]}
+        writer.write(response(json.dumps(said).encode(), status="400 Bad Request"))
+
+    async with raw_server(repeat) as server:
+        connection = connect(provider, base_url=server.url, client_id="oauth_1", client_secret='q3V9"x0+ZrT/b1 Lk7&uMw')
+        with pytest.raises(TokenRefused) as caught:
+            await connection.aget_token()
+
+    assert spelled[:4] not in f"{caught.value} {vars(caught.value)}"
 
 
 async def test_K2_what_a_server_says_cannot_write_lines_of_a_log() -> None:

@@ -212,8 +212,10 @@ async def test_X5_an_endpoint_elsewhere_on_this_machine_is_not_asked() -> None:
         issuer.pages[OAUTH] = issuer.metadata(token_endpoint=f"{elsewhere.url}/token")
         error = await error_from(issuer.url)
 
+    assert isinstance(error, BadReply)
     assert f"127.0.0.1: port {elsewhere.port} is not one that was configured" in str(error)
     assert elsewhere.connections == 0
+    assert issuer.asked == [OAUTH]
 
 
 @pytest.mark.parametrize("host", ["127.0.0.2", "10.0.0.1", "169.254.169.254", "[::1]", "[fd00::1]", "100.64.0.1"])
@@ -222,7 +224,9 @@ async def test_X5_an_endpoint_in_a_private_network_is_not_asked(host: str) -> No
         issuer.pages[OAUTH] = issuer.metadata(token_endpoint=f"https://{host}/token")
         error = await error_from(issuer.url)
 
+    assert isinstance(error, BadReply)
     assert "not a public address, and not a host that was configured" in str(error)
+    assert issuer.asked == [OAUTH]
 
 
 @pytest.mark.parametrize("methods", [[], ["private_key_jwt"], ["none"], "client_secret_basic", {}, None, 5, [5]])

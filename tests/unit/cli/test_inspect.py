@@ -15,6 +15,7 @@ import pytest
 
 import portvakt.cli.inspect as command
 from access_tokens import AUDIENCE, NOW, a_key, a_token, some_claims
+from certificates import named_certificate
 from guard_builders import fake_issuer
 from portvakt.cli import main
 from portvakt.cli.outcome import Exit
@@ -393,7 +394,10 @@ async def test_it_says_why_a_token_is_refused(inspect: Inspect, changes: dict[st
         assert [remark for remark in as_json.json["remarks"] if "portvakt clock show" in remark] == (
             as_json.json["remarks"] if clock else []
         )
-        assert bool(as_json.json["remarks"]) is clock
+        of_another = "the token says that its issuer is https://other.example, and --issuer is " + issuer.url
+        expected = [of_another] if reason.startswith("iss ") else as_json.json["remarks"] if clock else []
+        assert as_json.json["remarks"] == expected
+        assert bool(expected) is (clock or reason.startswith("iss "))
 
 
 @pytest.mark.parametrize("audience", [..., [], [1], 1, "", "bl\u00e5"])
@@ -418,7 +422,9 @@ async def test_a_forged_and_a_foreign_token_are_refused(inspect: Inspect) -> Non
         assert (await inspect.at(issuer, others, "--json")).json["problem"] == "no key with this kid"
         assert (await inspect.at(issuer, forged, "--json")).json["problem"] == "the signature is wrong"
         assert (await inspect.at(issuer, symmetric, "--json")).json["problem"] == "an algorithm that is not used here"
-        assert (await inspect.at(issuer, bare, "--json")).json["problem"] == "a token of another kind"
+        refused = (await inspect.at(issuer, bare, "--json")).json
+        assert refused["problem"] == "a token of another kind"
+        assert refused["remarks"] == ["Breeze's tokens are bare JWTs: if this is one of them, say --provider breeze"]
         assert (await inspect.at(issuer, bare, "--provider", "breeze")).code == Exit.OK
 
 
@@ -453,11 +459,39 @@ async def test_keys_that_are_not_to_be_had_are_neither_yes_nor_no(
         assert token.rpartition(".")[2] not in caplog.text
 
 
-def test_an_issuer_with_a_certificate_nobody_knows_is_told_how_to_be_trusted(inspect: Inspect) -> None:
-    shown = inspect(a_token(), "--issuer", "https://127.0.0.1:1", "--json")
+async def test_an_issuer_with_a_certificate_nobody_knows_is_told_how_to_be_trusted(
+    inspect: Inspect, tmp_path: Path
+) -> None:
+    serving, _ = named_certificate(tmp_path, "id.example")
+    async with raw_server(response(), tls=serving) as server:
+        url = server.url.replace("http:", "https:")
+        token = a_token({"iss": url})
+
+        shown = await asyncio.to_thread(inspect, token, "--issuer", url, "--json")
 
     assert shown.code == Exit.UNAVAILABLE
+    assert "its certificate is not trusted" in shown.json["problem"]
     assert shown.json["remarks"] == ["for certificates that the system does not know: --ca-file FILE"]
+
+
+def test_an_issuer_that_is_not_there_is_no_matter_of_certificates(inspect: Inspect) -> None:
+    shown = inspect(a_token({"iss": "https://127.0.0.1:1"}), "--issuer", "https://127.0.0.1:1", "--json")
+
+    assert (shown.code, shown.json["remarks"]) == (Exit.UNAVAILABLE, [])
+
+
+def test_a_bare_JWT_is_shown_with_the_provider_that_may_have_given_it(inspect: Inspect) -> None:
+    assert inspect(a_jwt()).out.endswith("say --provider breeze\n")
+    assert "breeze" not in inspect(a_token()).out
+
+
+def test_an_issuer_that_the_token_names_is_cut_and_made_harmless(inspect: Inspect) -> None:
+    token = a_token({"iss": "\x1b" + "a b " * 1000})
+
+    (remark,) = inspect(token, "--issuer", "http://127.0.0.1:1", "--json").json["remarks"]
+
+    assert remark.startswith("the token says that its issuer is \\u001ba b a")
+    assert len(remark) < 300
 
 
 WRONG_LINES = {

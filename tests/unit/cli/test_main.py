@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from portvakt.cli import main, program
+from portvakt.cli.administering import explaining
 from portvakt.cli.options import choose_issuer
 from portvakt.cli.outcome import Exit, Stop, say_table
+from portvakt.server.http import CannotListen
 from portvakt.server.settings import load
 
 if TYPE_CHECKING:
@@ -156,3 +158,13 @@ def test_a_table_on_a_terminal_takes_no_name_for_markup(
     say_table(("ID", "NAME"), [("1", "[red]x")])
 
     assert "[red]x" in capsys.readouterr().out
+
+
+def test_a_port_that_is_taken_is_told_with_a_way_out() -> None:
+    taken = CannotListen("127.0.0.1:8040: another program listens there")
+
+    with (
+        pytest.raises(Stop, match=r"^127\.0\.0\.1:8040: another program listens there; --host"),
+        explaining(),
+    ):
+        raise taken

@@ -16,6 +16,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from certificates import named_certificate
 from portvakt.cli import main
 from portvakt.cli.outcome import Exit
 
@@ -275,6 +276,18 @@ def test_what_is_no_file_is_a_wrong_setting(ask: Ask, endpoint: Endpoint, path: 
     assert "--secret-file: " in refused.complaint
 
 
+def test_a_pipe_in_a_files_place_is_told_where_it_belongs(ask: Ask, endpoint: Endpoint) -> None:
+    reading, writing = os.pipe()
+    try:
+        refused = ask.at(endpoint, "--secret-file", f"/dev/fd/{reading}", PORTVAKT_CLIENT_ID=CLIENT)
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+    assert refused.code == Exit.SETTINGS
+    assert refused.complaint.endswith("what it names is not a file; to pipe a secret, say --secret-stdin")
+
+
 # The command line
 
 
@@ -310,10 +323,10 @@ WRONG_LINES: dict[str, tuple[list[str], dict[str, str], Exit, str]] = {
         Exit.USAGE,
         "there is no client secret: set",
     ),
-    "no client": (["standard"], {"PORTVAKT_CLIENT_SECRET": SECRET}, Exit.USAGE, "which client? Say --client-id"),
-    "an empty client": (["breeze"], HERE | {"PORTVAKT_CLIENT_ID": ""}, Exit.USAGE, "which client?"),
+    "no client": (["prisjakt"], {"PORTVAKT_CLIENT_SECRET": SECRET}, Exit.USAGE, "which client? Say --client-id"),
+    "an empty client": (["prisjakt"], HERE | {"PORTVAKT_CLIENT_ID": ""}, Exit.USAGE, "which client?"),
     "an empty secret": (
-        ["breeze"],
+        ["prisjakt"],
         HERE | {"PORTVAKT_CLIENT_SECRET": ""},
         Exit.SETTINGS,
         "PORTVAKT_CLIENT_SECRET: is empty",
@@ -325,30 +338,38 @@ WRONG_LINES: dict[str, tuple[list[str], dict[str, str], Exit, str]] = {
         "the client secret begins or ends with white space",
     ),
     "two secrets": (
-        ["breeze", "--secret-file", "x", "--secret-stdin"],
+        ["prisjakt", "--secret-file", "x", "--secret-stdin"],
         HERE,
         Exit.USAGE,
         "--secret-file and --secret-stdin name two secrets",
     ),
     "nothing on standard input": (
-        ["breeze", "--secret-stdin"],
+        ["prisjakt", "--secret-stdin"],
         HERE,
         Exit.REFUSED,
         "there is no client secret on standard input",
     ),
     "an unknown provider": (["acme"], HERE, Exit.USAGE, "no provider of that name; there are breeze"),
-    "which environment": (["breeze"], HERE, Exit.USAGE, "There are test, production; or say --base-url"),
+    "which environment": (["breeze"], HERE, Exit.USAGE, "of Breeze: test or production? Or say --base-url"),
     "two places": (
         ["breeze", "--environment", "test", "--base-url", "http://127.0.0.1:1"],
         HERE,
         Exit.USAGE,
-        "environment and --base-url name two places",
+        "portvakt: --environment and --base-url name two places",
     ),
     "plain http": (["http://id.example"], HERE, Exit.USAGE, "plain http"),
     "nobody is logged in": (["luca"], HERE, Exit.REFUSED, "Run: portvakt login luca --client-id client_1"),
     "nobody can log in": (["breeze", "--environment=test", "--login"], HERE, Exit.USAGE, "Breeze knows no log-in"),
+    "the place before the secret": (["breeze"], {}, Exit.USAGE, "which environment of Breeze"),
+    "a provider in capitals": (["Breeze"], {}, Exit.USAGE, "did you mean breeze?"),
+    "a base URL that goes too far": (
+        ["breeze", "--base-url", "http://127.0.0.1:1/oauth/token"],
+        HERE,
+        Exit.USAGE,
+        "--base-url ends with /oauth/token, which is added to it: leave that off",
+    ),
     "a wait of less than nothing": (["breeze", "--max-wait", "-1"], HERE, Exit.USAGE, "--max-wait"),
-    "no authorities": (["breeze", "--ca-file", "none.pem"], HERE, Exit.SETTINGS, "--ca-file: the file that it names"),
+    "no authorities": (["prisjakt", "--ca-file", "none.pem"], HERE, Exit.SETTINGS, "--ca-file: the file that it names"),
 }
 
 
@@ -372,8 +393,9 @@ def test_a_refusal_is_told_with_what_to_do(ask: Ask, endpoint: Endpoint) -> None
     refused = ask.at(endpoint)
 
     assert refused.code == Exit.REFUSED
-    assert "refused to give a token (invalid_client: Client authentication failed.)" in refused.complaint
+    assert "refused to give a token (invalid_client: Client authentication failed)" in refused.complaint
     assert "Check --client-id and the client secret" in refused.complaint
+    assert refused.complaint.endswith("belong to this environment")
     assert len(endpoint.asked) == 1
 
 
@@ -418,6 +440,21 @@ def test_nobody_there_is_unavailable(ask: Ask, endpoint: Endpoint) -> None:
 
     assert refused.code == Exit.UNAVAILABLE
     assert "no connection. Try again from 20" in refused.complaint
+
+
+def test_a_certificate_that_is_not_trusted_is_told_as_a_command_does(ask: Ask, tmp_path: Path) -> None:
+    serving, _ = named_certificate(tmp_path, "id.example")
+    with Endpoint() as secured:
+        secured.socket = serving.wrap_socket(secured.socket, server_side=True)
+        thread = threading.Thread(target=secured.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        refused = ask("standard", "--base-url", secured.url.replace("http:", "https:"), **HERE)
+        secured.shutdown()
+        thread.join()
+
+    assert refused.code == Exit.REFUSED
+    assert refused.complaint.endswith("say --ca-file, or set SSL_CERT_FILE")
+    assert "again" not in refused.complaint
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"{}", b'{"access_token":"a b"}'])

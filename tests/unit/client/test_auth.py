@@ -299,7 +299,10 @@ JSON = {"content-type": "application/json"}
         (STANDARD, "GET", 404, JSON, 0),
         (STANDARD, "POST", 401, JSON, 0),
         (BREEZE, "POST", 200, {"content-type": "application/octet-stream"}, 0),
+        (BREEZE, "POST", 200, {"content-type": "application/x-ndjson"}, 0),
+        (BREEZE, "POST", 200, {"content-type": "application/stream+json"}, 0),
         (BREEZE, "POST", 200, {**JSON, "content-length": "70000"}, 0),
+        (BREEZE, "POST", 200, {"content-type": "application/graphql-response+json"}, 2),
         (BREEZE, "POST", 200, JSON, 2),
     ],
 )
@@ -399,10 +402,26 @@ async def test_a_token_goes_to_the_api_and_nowhere_else(world: World, url: str) 
     assert world.issuer.asked == []
 
 
+async def test_a_relative_url_is_told_as_such(world: World) -> None:
+    with pytest.raises(WrongTarget, match=r"^the request's URL is relative: begin it with api_url"):
+        await world.caller()("GET", "/graphql")
+
+    assert world.api.asked == []
+
+
 @pytest.mark.parametrize("url", [f"{HOME}:443/things", "https://API.example/things", f"{HOME}/../things"])
 async def test_other_spellings_of_the_apis_place_are_the_api(world: World, url: str) -> None:
     assert (await world.caller()("GET", url)).status_code == 200
     assert world.api.tokens == ["token-1"]
+
+
+@pytest.mark.parametrize("url", ["https://xn--bcher-kva.example/", "https://b\u00fccher.example/"])
+async def test_an_internationalized_name_is_the_api_in_either_spelling(world: World, url: str) -> None:
+    world.home = "https://xn--bcher-kva.example"
+
+    assert (await world.caller()("GET", url)).status_code == 200
+    with pytest.raises(WrongTarget):
+        await world.caller()("GET", "https://bucher.example/")
 
 
 async def test_a_user_in_the_url_is_not_sent_in_the_tokens_place(world: World) -> None:
@@ -455,6 +474,18 @@ async def test_a_429_beyond_max_wait_is_an_error_that_says_when(world: World) ->
         await call("GET", f"{HOME}/things")
     assert again.value.retry_at == caught.value.retry_at
     assert len(world.api.asked) == 1
+
+
+async def test_a_429_of_another_host_says_nothing_of_the_apis_limit(world: World) -> None:
+    other = "https://other.example/"
+    limited = {"retry-after": "1000000"}
+    world.api.replies = [Said(429, b""), Said(307, b"", {"location": other}), Said(429, b"", limited)]
+    caller = world.caller()
+
+    assert (await caller("GET", f"{HOME}/things", follow_redirects=True)).status_code == 429
+    assert world.api.tokens == ["token-1", "token-1", None]
+    assert (await caller("GET", f"{HOME}/things")).status_code == 200
+    assert world.waits == [1.0]
 
 
 async def test_a_429_and_then_a_401_and_then_a_429_are_each_dealt_with(world: World) -> None:

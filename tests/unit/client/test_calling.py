@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -211,6 +212,19 @@ def test_when_little_of_the_quota_is_left_the_next_call_is_held_back(
     assert driver.sent == [0.0, held_back]
 
 
+def test_that_calls_are_held_back_is_told_once_and_again_after_it_ended(
+    times: Times, caplog: pytest.LogCaptureFixture
+) -> None:
+    low, plenty = left(3600, 9, 60), left(3600, 3599, 3600)
+    driver = Driver(times, BREEZE, replies=[(200, one) for one in (plenty, low, low, plenty, low)])
+    caplog.set_level(logging.INFO, "portvakt.client")
+
+    told = [(driver.call(), len(caplog.messages))[1] for _ in range(5)]
+
+    assert told == [0, 1, 1, 1, 2]
+    assert caplog.messages[0] == ("the API takes 9 more requests until 2027-01-15 08:01:00 UTC: calls are held back")
+
+
 def test_a_quota_that_is_back_holds_nobody_back(times: Times) -> None:
     driver = Driver(times, BREEZE, replies=[(200, left(3600, 0, 60)), (200, left(3600, 3599, 3600))])
 
@@ -220,13 +234,15 @@ def test_a_quota_that_is_back_holds_nobody_back(times: Times) -> None:
     assert driver.sent == [0.0, 1.0, 1.0]
 
 
-def test_who_waits_for_nothing_is_not_held_back(times: Times) -> None:
+def test_who_waits_for_nothing_is_not_held_back(times: Times, caplog: pytest.LogCaptureFixture) -> None:
     driver = Driver(times, BREEZE, max_wait=0.0, replies=[(200, left(3600, 0, 60))])
+    caplog.set_level(logging.INFO, "portvakt.client")
 
     driver.call()
     driver.call()
 
     assert driver.sent == [0.0, 0.0]
+    assert caplog.messages == []
 
 
 def test_an_api_without_such_headers_is_not_believed_to_have_them(times: Times) -> None:

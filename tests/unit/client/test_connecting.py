@@ -145,10 +145,23 @@ def test_it_has_one_auth() -> None:
 
 
 WRONG = [
-    ({"provider": "breze"}, "no provider of that name; there are breeze, luca, prisjakt, standard, or an issuer's"),
-    ({"provider": ""}, "no provider of that name"),
-    ({}, "which environment of Breeze? There are test, production; or say base_url"),
-    ({"environment": "staging"}, "Breeze has no such environment; there are test, production; or say base_url"),
+    (
+        {"provider": "breze"},
+        "no provider of that name; did you mean breeze? Else there are breeze, prisjakt, standard, or an issuer's",
+    ),
+    ({"provider": "Prisjakt"}, "no provider of that name; did you mean prisjakt? Else there are"),
+    ({"provider": "LUKA"}, "no provider of that name; there are breeze, prisjakt, standard, or"),
+    ({"provider": ""}, "no provider of that name; there are"),
+    ({}, "which environment of Breeze: test or production? Or say base_url"),
+    ({"environment": "staging"}, "Breeze has no such environment; there are test and production, or say base_url"),
+    ({"environment": "Test"}, "Breeze has no such environment; did you mean test? Else there are"),
+    ({"provider": "prisjakt", "environment": "x"}, "Prisjakt has no such environment; there is production, or say"),
+    ({"base_url": "https://b.example/oauth/token"}, "base_url ends with /oauth/token, which is added to it: leave"),
+    ({"base_url": "https://b.example/graphql/"}, "base_url ends with /graphql, which is added to it: leave that off"),
+    ({"provider": "prisjakt", "base_url": "https://p.example/p/auth"}, "base_url ends with /auth, which is added"),
+    ({"provider": "prisjakt", "base_url": "https://p.example/p/api"}, "base_url ends with /api, which is added"),
+    ({"provider": "prisjakt", "base_url": "https://p.example/auth/oauth2/token"}, "ends with /auth/oauth2/token,"),
+    ({"provider": "standard", "base_url": "https://id.example/token"}, "base_url ends with /token, which is added"),
     ({"environment": ""}, "Breeze has no such environment"),
     ({"environment": "test", "base_url": "https://b.example"}, "environment and base_url name two places"),
     ({"environment": "test", "api_url": "https://b.example"}, "Breeze's API is known: leave api_url out"),
@@ -187,9 +200,10 @@ WRONG = [
     ({"environment": "test", "resource": "api"}, "resource"),
     ({"environment": "test", "resource": "https://api.example/#x"}, "resource"),
     ({"environment": "test", "resource": "https://api.example/ x"}, "resource"),
-    ({"environment": "test", "max_wait": -1}, "max_wait is 0 or more seconds"),
-    ({"environment": "test", "max_wait": float("inf")}, "max_wait is 0 or more seconds"),
-    ({"environment": "test", "max_wait": float("nan")}, "max_wait is 0 or more seconds"),
+    ({"environment": "test", "max_wait": -1}, "max_wait must be 0 or more seconds"),
+    ({"environment": "test", "max_wait": float("inf")}, "max_wait must be 0 or more seconds"),
+    ({"environment": "test", "max_wait": float("nan")}, "max_wait must be 0 or more seconds"),
+    ({"environment": "test", "max_wait": 10**400}, "max_wait must be 0 or more seconds"),
 ]
 
 WRONG_TYPES = [
@@ -198,26 +212,26 @@ WRONG_TYPES = [
     ({"provider": b"breeze"}, "provider"),
     ({"environment": 5}, "environment"),
     ({"environment": ["test"]}, "environment"),
-    ({"base_url": 5}, "base_url is a text"),
-    ({"base_url": 0}, "base_url is a text"),
+    ({"base_url": 5}, "base_url must be a text (str), not int"),
+    ({"base_url": 0}, "base_url must be a text (str), not int"),
     ({"base_url": b"https://b.example"}, "base_url"),
     ({"provider": "https://id.example", "api_url": 5}, "api_url"),
-    ({"client_id": None}, "client_id is a text"),
-    ({"client_id": 5}, "client_id is a text"),
-    ({"client_secret": None}, "client_secret is a text"),
-    ({"client_secret": SECRET.encode()}, "client_secret is a text"),
+    ({"client_id": None}, "client_id is None: is the variable set that it comes from?"),
+    ({"client_id": 5}, "client_id must be a text (str), not int"),
+    ({"client_secret": None}, "client_secret is None: is the variable set that it comes from?"),
+    ({"client_secret": SECRET.encode()}, "client_secret must be a text (str), not bytes"),
     ({"environment": "test", "scope": ["read", "write"]}, "scope"),
     ({"environment": "test", "scope": None}, "scope"),
     ({"environment": "test", "resource": ["https://api.example"]}, "resource"),
-    ({"environment": "test", "max_wait": "30"}, "max_wait is a number of seconds"),
-    ({"environment": "test", "max_wait": True}, "max_wait is a number of seconds"),
-    ({"environment": "test", "max_wait": None}, "max_wait is a number of seconds"),
+    ({"environment": "test", "max_wait": "30"}, "max_wait must be a number of seconds, not "),
+    ({"environment": "test", "max_wait": True}, "max_wait must be a number of seconds, not "),
+    ({"environment": "test", "max_wait": None}, "max_wait must be a number of seconds, not "),
     ({"provider": "luca", "login": "kept"}, 'login is a Login, "stored", or None'),
     ({"provider": "luca", "login": a_login().to_text()}, "a text that was kept is read by Login.from_text"),
     ({"provider": "luca", "login": a_login(), "on_renewed": "save"}, "on_renewed is a plain function"),
     ({"provider": "luca", "login": a_login(), "on_renewed": saved_later}, "on_renewed is a plain function"),
-    ({"environment": "test", "tls": True}, "tls is an ssl.SSLContext, or None"),
-    ({"environment": "test", "tls": "/etc/ca.pem"}, "tls is an ssl.SSLContext, or None"),
+    ({"environment": "test", "tls": True}, "tls must be an ssl.SSLContext, or None; not "),
+    ({"environment": "test", "tls": "/etc/ca.pem"}, "tls must be an ssl.SSLContext, or None; not "),
 ]
 
 
@@ -362,6 +376,38 @@ def test_K2_a_limit_of_the_api_shows_no_token_in_any_frame() -> None:
     told = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
 
     assert CANARIES.find_in(("the traceback", "".join(told.format()).encode())) == []
+
+
+def test_the_issuer_at_a_path_like_its_api_is_let_be() -> None:
+    assert connected("standard", base_url="https://id.example/api").api_url == "https://id.example/api/api"
+
+
+def test_a_token_that_an_api_refused_is_let_go_of_once() -> None:
+    connection = with_outcome(a_grant())
+    first = connection.get_token()
+
+    assert connection.refused(first)
+    second = connection.get_token()
+
+    assert second is not first
+    assert connection.refused(first)  # another has seen to it
+    assert not connection.refused(second)  # new ones are refused as well
+    assert connection.get_token() is second
+
+
+@pytest.mark.parametrize("thing", [None, TOKEN, f"Bearer {TOKEN}"])
+def test_K2_what_is_no_Token_cannot_be_refused_and_is_not_repeated(thing: Any) -> None:
+    with pytest.raises(TypeError, match=r"^refused takes the Token that get_token returned, not ") as caught:
+        connected(environment="test").refused(thing)
+
+    assert TOKEN not in str(caught.value)
+
+
+def test_another_library_is_told_what_there_is_for_it() -> None:
+    auth: Any = connected(environment="test").auth
+
+    with pytest.raises(TypeError, match=r"is for httpx2 and httpx; for others there are get_token\(\) and refused"):
+        auth(object())
 
 
 def test_every_error_has_one_root() -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from certificates import named_certificate
-from portvakt.client.fetch import Fetcher, FetchFailed, _trust
+from portvakt.client.fetch import Fetcher, FetchFailed, Untrusted, _trust
 from portvakt.model.message import Request
 from raw_server import RawServer, raw_server, response
 
@@ -151,7 +151,7 @@ async def test_behind_a_proxy_the_certificate_is_checked_against_the_name(
     async with behind_a_proxy(tmp_path, monkeypatch) as (server, proxy, trust):
         fetcher = Fetcher(named_urls=(other,), trust=trust, resolver=nowhere, from_environment=True)
 
-        with pytest.raises(FetchFailed, match=r"^other\.example: no connection$"):
+        with pytest.raises(FetchFailed, match=r"^other\.example: its certificate is not trusted \(Hostname"):
             await fetcher.send(a_request(other))
 
     assert len(proxy.heads) == 1
@@ -250,7 +250,13 @@ async def test_a_proxy_that_says_no_is_no_answer_of_the_host(monkeypatch: pytest
 
 
 @pytest.mark.parametrize(
-    "spelled", ["ftp://user:canary@127.0.0.1:1", "socks5://user:canary@127.0.0.1:1", "http://user:canary@\u00e9 x/"]
+    "spelled",
+    [
+        "ftp://user:canary@127.0.0.1:1",
+        "socks5://user:canary@127.0.0.1:1",
+        "http://user:canary@\u00e9 x/",
+        "http://user:canary@127.0.0.1:65536",
+    ],
 )
 async def test_K1_a_proxy_that_cannot_be_used_is_told_without_its_password(
     monkeypatch: pytest.MonkeyPatch, spelled: str
@@ -270,7 +276,7 @@ async def test_SSL_CERT_FILE_says_whom_to_trust(tmp_path: Path, monkeypatch: pyt
     async with raw_server(response(), tls=serving) as server:
         url = f"https://id.example:{server.port}/token"
         fetcher = Fetcher((url,), None, here, from_environment=True)
-        with pytest.raises(FetchFailed, match="no connection"):
+        with pytest.raises(Untrusted, match="its certificate is not trusted"):
             await fetcher.send(a_request(url))
 
         _trust.cache_clear()
@@ -293,7 +299,16 @@ async def test_an_SSL_CERT_FILE_that_cannot_be_read_is_told_and_may_be_mended(
             with pytest.raises(FetchFailed) as caught:
                 await fetcher.send(a_request(url))
 
-            assert str(caught.value) == "the certificates that SSL_CERT_FILE names cannot be read"
+            assert str(caught.value).startswith("the certificates that SSL_CERT_FILE names cannot be read")
+            assert caught.value.lasting
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate.pem"))
 
         assert (await fetcher.send(a_request(url))).status == 200
+
+
+async def test_an_SSL_CERT_FILE_that_cannot_be_read_is_nothing_to_plain_http(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "missing.pem")
+    async with raw_server(response()) as server:
+        fetcher = Fetcher((server.url,), from_environment=True)
+
+        assert (await fetcher.send(a_request(server.url))).status == 200

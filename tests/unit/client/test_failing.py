@@ -46,6 +46,14 @@ def test_a_refusal_says_what_the_server_said_and_what_to_do(times: Times) -> Non
     )
 
 
+def test_a_refusal_for_an_expired_secret_is_not_told_to_be_a_wrong_one(times: Times) -> None:
+    said = "Client secret has expired. Ask an administrator to rotate the secret."
+
+    error = failure(Issuer(times, No(Refused("invalid_client", said, 401))).source())
+
+    assert str(error) == f"Standard at https://id.example refused to give a token (invalid_client: {said[:-1]})."
+
+
 def test_a_refusal_that_says_nothing_more_is_told_by_its_code(times: Times) -> None:
     error = failure(Issuer(times, No(Refused("access_denied", "", 403))).source())
 
@@ -79,9 +87,23 @@ def test_FT32_no_answer_is_asked_for_three_times_and_then_told(times: Times) -> 
     assert isinstance(error, Unreachable)
     assert issuer.asked == [0.0, 1.0, 3.0]
     assert error.retry_at == BEGAN + 4
+    assert not error.lasting
     assert str(error) == (
         "Standard at https://id.example gave no token: id.example: no connection. "
         "It is asked again from 2027-01-15 08:00:04 UTC on."
+    )
+
+
+def test_what_does_not_pass_by_itself_is_asked_for_once_and_promises_nothing(times: Times) -> None:
+    issuer = Issuer(times, Nothing("id.example: its certificate is not trusted (why)", lasting=True))
+
+    error = failure(issuer.source())
+
+    assert isinstance(error, Unreachable)
+    assert error.lasting
+    assert issuer.asked == [0.0]
+    assert str(error) == (
+        "Standard at https://id.example gave no token: id.example: its certificate is not trusted (why)"
     )
 
 

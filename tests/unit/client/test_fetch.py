@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from certificates import named_certificate
-from portvakt.client.fetch import DOCUMENT_OCTETS, HEADER_FIELDS, Fetched, Fetcher, FetchFailed
+from portvakt.client.fetch import DOCUMENT_OCTETS, HEADER_FIELDS, Fetched, Fetcher, FetchFailed, Untrusted
 from portvakt.model.values import Seconds
 from raw_server import raw_server, response
 
@@ -222,6 +222,57 @@ async def test_S7_a_head_that_never_ends_is_cut_off() -> None:
 
     async with raw_server(endless) as server:
         assert "RemoteProtocolError" in await refusal(Fetcher(named_urls=(server.url,)), server.url)
+
+
+async def test_a_certificate_of_an_unknown_authority_is_told_from_one_of_another_name(tmp_path: Path) -> None:
+    serving, trust = named_certificate(tmp_path, "id.example")
+    async with raw_server(response(), tls=serving) as server:
+        url = f"https://127.0.0.1:{server.port}"
+        with pytest.raises(Untrusted, match=r"^127\.0\.0\.1: its certificate is not trusted \(self.signed") as unknown:
+            await Fetcher((url,)).fetch(url)
+        with pytest.raises(FetchFailed, match=r"not trusted \(IP address mismatch.*'127\.0\.0\.1'\)$") as other:
+            await Fetcher((url,), trust).fetch(url)
+
+    assert not isinstance(other.value, Untrusted)
+    for caught in (unknown, other):
+        assert caught.value.lasting
+        assert caught.value.__context__ is None
+
+
+async def test_a_certificate_is_told_whichever_address_of_a_name_has_it(tmp_path: Path) -> None:
+    serving, _ = named_certificate(tmp_path, "id.example")
+
+    async def two(_host: str, _port: int) -> Sequence[str]:
+        return ["127.0.0.1", "127.0.0.3"]
+
+    async with raw_server(response(), tls=serving) as server:
+        url = f"https://id.example:{server.port}"
+        with pytest.raises(Untrusted):
+            await Fetcher((url,), resolver=two).fetch(url)
+
+
+async def test_https_where_plain_http_is_spoken_is_told() -> None:
+    async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        url = f"https://127.0.0.1:{port}"
+        with pytest.raises(FetchFailed, match=rf": what answers at port {port} does not speak TLS") as caught:
+            await Fetcher((url,)).fetch(url)
+
+    assert caught.value.lasting
+
+
+async def test_plain_http_where_TLS_is_spoken_is_told(tmp_path: Path) -> None:
+    serving, _ = named_certificate(tmp_path, "id.example")
+    async with raw_server(response(), tls=serving) as server:
+        told = await refusal(Fetcher(named_urls=(server.url,)), server.url)
+
+    assert told.endswith("; if it speaks TLS, its URL begins with https")
 
 
 async def test_S7_too_many_header_fields_are_refused() -> None:

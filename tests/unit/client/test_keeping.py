@@ -229,12 +229,36 @@ def test_while_refusals_are_in_vain_the_token_stays_for_other_calls(times: Times
     assert source.get() is token
 
 
+def test_five_minutes_without_a_refusal_make_good_what_was_in_vain_before(times: Times) -> None:
+    issuer = Issuer(times)
+    source = issuer.source()
+    for _ in range(12):  # the last of them stops all others for five minutes
+        assert source.refused(source.get())
+        times.pass_by(300)
+    times.pass_by(300)
+    assert source.refused(source.get())
+    times.pass_by(1)
+
+    assert source.refused(source.get())
+
+
+def test_what_is_in_vain_every_five_minutes_stays_so(times: Times) -> None:
+    source = Issuer(times).source()
+    for _ in range(12):
+        assert source.refused(source.get())
+        times.pass_by(300)
+
+    assert source.refused(source.get())
+    times.pass_by(299)
+    assert not source.refused(source.get())
+
+
 def test_after_a_new_token_was_accepted_refusals_count_from_the_beginning(times: Times) -> None:
     issuer = Issuer(times)
     source = issuer.source()
     for _ in range(5):
         source.refused(source.get())
-        times.pass_by(HOUR / 10)
+        times.pass_by(60)
     source.refused(source.get())
     second = source.get()
     assert not source.refused(second)

@@ -287,3 +287,4 @@ async def test_what_was_never_asked_did_not_answer(url: str) -> None:
     )
 
     assert not error.answered
+    assert error.forbidden is ("invalid" not in url)

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import subprocess
 import sys
 import threading
+from traceback import TracebackException
 from typing import TYPE_CHECKING
 
 import pytest
 
+from portvakt.client.asking import Nothing
 from portvakt.client.errors import Unreachable
+from portvakt.client.source import TokenSource
+from portvakt.model.decision import Tokens
+from portvakt.model.values import Seconds, Secret
+from raw_server import raw_server, response
 from times import BEGAN, Times
 from token_issuer import HOUR, PATIENCE, Issuer, landed
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine, Iterator
+
+    from portvakt.client.asking import Outcome
+    from portvakt.client.token import Token
 
 FORK = """
 import os, sys, threading, warnings
@@ -106,6 +116,34 @@ def said(program: str, *arguments: str) -> str:
     return done.stdout.strip()
 
 
+AT_THE_END = """
+import atexit, sys
+from portvakt.client import connect
+
+connection = connect("breeze", base_url=sys.argv[1], client_id="me", client_secret="s")
+atexit.register(lambda: print(connection.get_token().scope or "a token"))
+"""
+
+NO_NAMES = """
+import asyncio, socket, time
+from portvakt.client import connect
+
+answered = []
+socket.getaddrinfo = lambda *_, **__: (time.sleep(20), answered.append(1))
+connection = connect("breeze", base_url="https://id.example", client_id="me", client_secret="s")
+
+async def main():
+    try:
+        await asyncio.wait_for(connection.aget_token(), 0.2)
+    except TimeoutError:
+        print("done", flush=True)
+
+began = time.monotonic()
+asyncio.run(main())
+__import__("atexit").register(lambda: print("at once" if time.monotonic() - began < 10 else "late"))
+"""
+
+
 @pytest.fixture
 def no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     def start(self: threading.Thread) -> None:
@@ -127,6 +165,16 @@ def test_a_child_process_has_the_token_that_its_parent_had() -> None:
 
 def test_a_program_may_end_while_a_token_is_renewed() -> None:
     assert said(ENDS) in {"", "asked"}
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="a program that is ending may start no thread")
+async def test_a_token_may_be_asked_for_when_the_program_ends() -> None:
+    async with raw_server(response(b'{"access_token":"t","token_type":"Bearer","expires_in":60}')) as server:
+        assert await asyncio.to_thread(said, AT_THE_END, server.url) == "a token"
+
+
+def test_a_name_that_does_not_resolve_holds_up_no_programs_end() -> None:
+    assert said(NO_NAMES).split("\n") == ["done", "at once"]
 
 
 @pytest.mark.usefixtures("no_threads")
@@ -207,6 +255,107 @@ async def test_a_fault_of_our_own_leaves_no_coroutine_waiting(told: list[threadi
     flown()
 
     assert [args.exc_type for args in told] == [ZeroDivisionError]
+
+
+def test_K1_a_fault_of_our_own_is_told_without_what_its_frames_held(told: list[threading.ExceptHookArgs]) -> None:
+    async def ask(_seconds: float) -> Outcome:
+        request = f"client_secret={'s3'}cr3t"
+        try:
+            return await sent(request)
+        except KeyError:
+            raise LookupError from None
+
+    async def sent(content: str) -> Outcome:
+        raise KeyError(len(content))
+
+    with pytest.raises(Unreachable):
+        TokenSource(ask, "the issuer", 30.0).get()
+    flown()
+
+    (args,) = told
+    assert args.exc_value is not None
+    shown = "".join(TracebackException.from_exception(args.exc_value, capture_locals=True).format())
+    assert "in ask" in shown
+    assert "s3cr3t" not in shown
+    assert args.exc_value.__context__ is not None
+    shown = "".join(TracebackException.from_exception(args.exc_value.__context__, capture_locals=True).format())
+    assert "in sent" in shown
+    assert "s3cr3t" not in shown
+
+
+class Handler(logging.Handler):
+    """A handler that does something itself, as one that sends the log to the API would."""
+
+    def __init__(self, act: Callable[[], object]) -> None:
+        super().__init__()
+        self.act = act
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.act()
+
+
+@pytest.fixture
+def handling() -> Iterator[Callable[[Callable[[], object]], None]]:
+    log = logging.getLogger("portvakt.client")
+    handlers, level = list(log.handlers), log.level
+
+    def handle(act: Callable[[], object]) -> None:
+        log.addHandler(Handler(act))
+        log.setLevel(logging.DEBUG)
+
+    yield handle
+    log.handlers[:] = handlers
+    log.setLevel(level)
+
+
+def test_a_handler_of_the_log_may_ask_for_a_token_itself(handling: Callable[[Callable[[], object]], None]) -> None:
+    issuer = Issuer(Times())
+    source = issuer.source()
+    got: list[str] = []
+    handling(lambda: got.append(source.get().value))
+
+    assert in_time(source.get).value == "token-1"
+    issuer.outcomes = [Nothing("down")]
+    issuer.times.pass_by(HOUR - 250)
+    assert in_time(source.get).value == "token-1"
+    landed(source)
+
+    assert got == ["token-1", "token-1"]
+
+
+def test_a_handler_of_the_log_that_fails_keeps_nobody_waiting(
+    handling: Callable[[Callable[[], object]], None], told: list[threading.ExceptHookArgs]
+) -> None:
+    handling(lambda: 1 / 0)
+
+    assert in_time(Issuer(Times()).source().get).value == "token-1"
+    flown()
+    assert [args.exc_type for args in told] == [ZeroDivisionError]
+
+
+def test_who_asks_from_within_the_request_is_told_and_does_not_wait_for_himself() -> None:
+    errors: list[Unreachable] = []
+
+    async def ask(_seconds: float) -> Outcome:
+        with pytest.raises(Unreachable, match="asked for within the very request for it") as caught:
+            source.get()  # as a handler of the HTTP library's log may
+        errors.append(caught.value)
+        return Tokens(access_token=Secret("t"), lifetime=Seconds(HOUR))
+
+    source = TokenSource(ask, "the issuer", 30.0)
+
+    assert in_time(source.get).value == "t"
+    assert len(errors) == 1
+
+
+def in_time(get: Callable[[], Token]) -> Token:
+    """Return what `get` does, in a thread: a test must not wait for ever."""
+    got: list[Token] = []
+    waiting = threading.Thread(target=lambda: got.append(get()), daemon=True)
+    waiting.start()
+    waiting.join(PATIENCE)
+    assert got
+    return got[0]
 
 
 def test_a_fault_after_the_landing_takes_nothing_from_those_who_waited(

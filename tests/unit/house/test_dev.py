@@ -156,7 +156,7 @@ class TestSetup:
         dev.setup()
 
         (command,) = dev.ran
-        assert re.search(r"^\S+/\.venv/\S+/bin/node \S+/npm-cli\.js ci .*--ignore-scripts", command)
+        assert re.search(r"^\S+/\.venv/\S+/bin/node --use-system-ca \S+/npm-cli\.js ci .*--ignore-scripts", command)
 
     def test_peers_stay_as_they_are_when_only_packages_changed(self, dev: ModuleType) -> None:
         dev.setup()

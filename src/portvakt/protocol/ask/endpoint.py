@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from portvakt.model.provider import Provider
 
 _LONGEST_URL = 2048
+_LONGEST_SHOWN = 200
 _WELL_KNOWN = "/.well-known/"
 
 # RFC 3986 §2, and no fragment (RFC 6749 §3.2): what is left is read alike by every parser.
@@ -24,7 +25,10 @@ _AFTER_AUTHORITY = re.compile(r"[/?]")
 
 
 class MetadataRefused(Exception):
-    """A document is not the metadata of the issuer that was asked. The text says why and quotes nothing of it."""
+    """A document is not the metadata of the issuer that was asked.
+
+    The text says why and quotes nothing of it, but for another issuer's URL if that is a plain one.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +123,7 @@ def _members(issuer: str, body: bytes) -> dict[str, object]:
     except ValueError:
         raise MetadataRefused("it is not one JSON object") from None
     if metadata.get("issuer") != issuer:
-        raise MetadataRefused("its issuer is not the one that was asked")
+        raise MetadataRefused(_other_issuer(issuer, metadata.get("issuer")))
     return metadata
 
 
@@ -137,6 +141,15 @@ def _named(issuer: str, metadata: dict[str, object], name: str) -> str:
     if scheme == "http" and not issuer.startswith("http://"):
         raise MetadataRefused(f"its {name} is plain http")
     return endpoint
+
+
+def _other_issuer(asked: str, said: object) -> str:
+    """Say whose metadata it is, if that can be shown."""
+    text = "its issuer is not the one that was asked"
+    if not isinstance(said, str) or len(said) > _LONGEST_SHOWN or check_issuer(said) is not None:
+        return text
+    use = "use" if _origin(said) == _origin(asked) else "if you trust that, use"
+    return f"{text}, but {said}: {use} that text exactly"
 
 
 def _origin(url: str) -> tuple[str, str]:

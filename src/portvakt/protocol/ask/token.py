@@ -7,7 +7,7 @@ import json
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
-from urllib.parse import quote_plus, urlencode
+from urllib.parse import quote, quote_plus, urlencode
 
 from portvakt.model.decision import Granted, Refused, Tokens
 from portvakt.model.message import Reply, Request
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _OK = 200
 _JSON = re.compile(r"application/(?:[a-z0-9.-]+\+)?json", re.ASCII)
+
+_SCOPE = re.compile(r"[\x20-\x7e]*")  # RFC 6749 §3.3, less strict: what can be shown to a reader
 
 
 def token_request(endpoint: TokenEndpoint, wish: Wish) -> Request:
@@ -72,10 +74,28 @@ def _request(
     return Request(method="POST", url=endpoint.url, headers=tuple(headers.items()), body=body.encode())
 
 
+def spellings(wish: Wish, *more: Secret) -> tuple[str, ...]:
+    """Return the texts in which a request bears the client secret and `more`, longest first.
+
+    A reply may repeat any of them.
+    """
+    known: set[str] = set()
+    for secret in (one.reveal() for one in (wish.client_secret, *more) if one is not None):
+        known |= {secret, quote_plus(secret), quote(secret, safe=""), json.dumps(secret)[1:-1]}
+    if wish.client_secret is not None:
+        as_is = f"{wish.client_id}:{wish.client_secret.reveal()}"  # as a server may write it anew
+        known |= {_pair(wish.client_id, wish.client_secret), base64.b64encode(as_is.encode()).decode()}
+    return tuple(sorted(known, key=len, reverse=True))
+
+
 def _basic(client_id: str, client_secret: Secret) -> str:
+    return f"Basic {_pair(client_id, client_secret)}"
+
+
+def _pair(client_id: str, client_secret: Secret) -> str:
     # RFC 6749 §2.3.1: each half is form-encoded before the two are joined
     pair = f"{quote_plus(client_id)}:{quote_plus(client_secret.reveal())}"
-    return "Basic " + base64.b64encode(pair.encode()).decode()
+    return base64.b64encode(pair.encode()).decode()
 
 
 def read_token_reply(endpoint: TokenEndpoint, wish: Wish, reply: Reply) -> Granted[Tokens] | Refused:
@@ -85,7 +105,7 @@ def read_token_reply(endpoint: TokenEndpoint, wish: Wish, reply: Reply) -> Grant
 
     Raises:
         ReplyError: it is no answer of a token endpoint, or of one with which a caller can do nothing: tokens that
-            are no JSON by their content type, or that have ended already.
+            are no JSON by their content type, that have ended already, or whose scope is none.
     """
     heard = hear(endpoint.provider, reply)
     if isinstance(heard, Refused):
@@ -96,6 +116,8 @@ def read_token_reply(endpoint: TokenEndpoint, wish: Wish, reply: Reply) -> Grant
     tokens = heard.answer
     if tokens.lifetime == 0:
         raise ReplyError("has an expires_in of 0: a token that has ended", reply.status)
+    if tokens.scope is not None and not _SCOPE.fullmatch(tokens.scope):
+        raise ReplyError("has a scope with characters that no scope has", reply.status)
     lifetime = endpoint.provider.lifetime if tokens.lifetime is None else tokens.lifetime
     scope = wish.scope if tokens.scope is None else tokens.scope
     return Granted(replace(tokens, lifetime=lifetime, scope=scope))

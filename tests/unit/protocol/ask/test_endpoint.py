@@ -158,11 +158,30 @@ def test_an_issuer_is_found_again_as_it_writes_itself(issuer: str) -> None:
 )
 def test_X1_an_issuer_that_is_not_the_very_text_that_was_asked_is_another(issuer: object) -> None:
     # RFC 8414 §3.3: "MUST be identical", and "MUST NOT be used" otherwise
-    assert problem(metadata(issuer)) == "its issuer is not the one that was asked"
+    assert problem(metadata(issuer)).partition(", but ")[0] == "its issuer is not the one that was asked"
+
+
+@pytest.mark.parametrize(
+    ("said", "way_out"),
+    [
+        (f"{ISSUER}/", f", but {ISSUER}/: use that text exactly"),
+        ("https://id.example", ", but https://id.example: use that text exactly"),
+        ("https://other.example", ", but https://other.example: if you trust that, use that text exactly"),
+        (f"https://{CANARY}.example", ""),  # upper case
+        ("https://user:pass@id.example", ""),
+        ("https://id.example/\u001b[2J", ""),
+        (f"{ISSUER}/" + "a" * 200, ""),
+        ("", ""),
+        (5, ""),
+    ],
+)
+def test_X1_another_issuer_is_named_if_its_url_is_plain(said: object, way_out: str) -> None:
+    assert problem(metadata(said)) == "its issuer is not the one that was asked" + way_out
 
 
 def test_X1_an_issuer_that_was_asked_with_a_slash_is_not_the_one_without() -> None:
-    assert problem(metadata(ISSUER), f"{ISSUER}/") == "its issuer is not the one that was asked"
+    text = "its issuer is not the one that was asked"
+    assert problem(metadata(ISSUER), f"{ISSUER}/") == f"{text}, but {ISSUER}: use that text exactly"
 
 
 def test_X1_an_issuer_that_stands_twice_is_read_by_nobody() -> None:
