@@ -150,7 +150,7 @@ class TakenBack:
         self._source = source
         self._clock = clock
         self._refuses_unread = refuses_unread
-        self._ends: dict[tuple[str, str], Instant] = {}
+        self._ends: dict[tuple[str, str | None], Instant] = {}  # no entry names None, which a token without a grant has
         self._cursor: str | None = None
         self._began: Instant | None = None
         self._read_at: Instant | None = None
@@ -162,8 +162,7 @@ class TakenBack:
         if not self._ends:
             return False
         names = (verified.grant_id, verified.client_id, verified.subject, verified.token_id, verified.key_id)
-        named = ((kind, name) for kind, name in zip(KINDS, names, strict=True) if name is not None)
-        return any(now < self._ends.get(pair, 0) for pair in named)
+        return any(now < self._ends.get(pair, 0) for pair in zip(KINDS, names, strict=True))
 
     async def look(self, now: Instant) -> None:
         """See to it that the list is new. Raises: RevocationsUnread, only where that is to refuse requests."""
