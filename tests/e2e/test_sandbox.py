@@ -431,8 +431,8 @@ def test_what_a_reader_gets_to_see_works_as_it_is_pasted(tmp_path: Path) -> None
         "breeze-test", "breeze-production", "standard", "Try"
     ]  # fmt: skip
     assert {line.split()[0] for line in lines if line.startswith("  ")} == {
-        "base_url", "log-in", "token", "API", "client", "expired", "limited", "public", "back", "user", "curl", "portvakt",
-        "312047152", "313580261", "314661907", "316804179",
+        "base_url", "log-in", "token", "API", "client", "expired", "limited", "public", "back", "user", "curl",
+        "portvakt", "312047152", "313580261", "314661907", "316804179",
     }  # fmt: skip
     assert (status, "access_token" in body) == (200, True)
     assert (clock.code, "+3600 s from the real time" in clock.out) == (0, True)
