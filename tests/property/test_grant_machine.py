@@ -29,8 +29,8 @@ from portvakt.model.change import Applied, NoteRepeat, RedeemCode
 from portvakt.model.decision import Granted
 from portvakt.model.values import Instant, Seconds
 from portvakt.protocol.answer.code import code_digest
-from portvakt.protocol.answer.ending import end_grant
 from portvakt.protocol.answer.refresh import refresh_digest
+from portvakt.protocol.ending import end_grant
 from portvakt.protocol.live import is_live
 from portvakt.providers import PROVIDERS
 

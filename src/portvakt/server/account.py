@@ -15,8 +15,8 @@ from portvakt.model.provider import Quota
 from portvakt.model.values import Instant, Seconds, Secret, SessionId
 from portvakt.pages.views import Company, Connected, Connection, Fault, Home, LoggedOut, LogIn, LogInProblem, LogOut
 from portvakt.protocol.answer.authorize import Target, find_target
-from portvakt.protocol.answer.ending import end_grant
 from portvakt.protocol.credentials import SECRET_OCTETS, Kind, keep_opaque, mint, mint_id
+from portvakt.protocol.ending import end_grant
 from portvakt.server.browser import SESSION, clear_cookie, set_cookie
 from portvakt.server.desk import NotOurForm, query_value
 from portvakt.server.passwords import LONGEST, Busy

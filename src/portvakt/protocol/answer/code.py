@@ -20,10 +20,10 @@ from portvakt.model.provider import CodeRedirect, Refresh
 from portvakt.model.values import FamilyId, Instant, Secret
 from portvakt.protocol.answer.access_token import JTI_OCTETS, tokens_for, user_claims
 from portvakt.protocol.answer.asked import refuse_resource
-from portvakt.protocol.answer.ending import end_grant
 from portvakt.protocol.answer.refresh import refresh_token_row
 from portvakt.protocol.answer.token import AUTHORIZATION_CODE, REFRESH_TOKEN
 from portvakt.protocol.credentials import SECRET_OCTETS, Kind, mint, mint_id, opaque_digest
+from portvakt.protocol.ending import end_grant
 from portvakt.protocol.live import why_not_live
 
 if TYPE_CHECKING:

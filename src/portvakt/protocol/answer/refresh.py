@@ -23,9 +23,9 @@ from portvakt.model.provider import Refresh
 from portvakt.model.values import Instant, Secret
 from portvakt.protocol.answer.access_token import JTI_OCTETS, tokens_for, user_claims
 from portvakt.protocol.answer.asked import narrow_scopes, refuse_resource
-from portvakt.protocol.answer.ending import end_family
 from portvakt.protocol.answer.token import REFRESH_TOKEN, Authenticated
 from portvakt.protocol.credentials import SECRET_OCTETS, Kind, keep_opaque, mint, opaque_digest
+from portvakt.protocol.ending import end_family
 from portvakt.protocol.live import why_not_live
 
 if TYPE_CHECKING:

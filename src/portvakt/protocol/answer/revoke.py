@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from portvakt.model.behalf import RefreshFacts
 from portvakt.model.decision import INVALID_GRANT, UNSUPPORTED_TOKEN_TYPE, Granted, Refused
-from portvakt.protocol.answer.ending import end_family, end_grant
+from portvakt.protocol.ending import end_family, end_grant
 
 if TYPE_CHECKING:
     from portvakt.model.nouns import Issuer

@@ -20,8 +20,8 @@ from portvakt.model.change import (
 from portvakt.model.decision import INVALID_REQUEST, Granted, Refused
 from portvakt.model.nouns import User
 from portvakt.model.values import OrganisationNumber, UserId
-from portvakt.protocol.answer.ending import end_grant
 from portvakt.protocol.credentials import mint_id
+from portvakt.protocol.ending import end_grant
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

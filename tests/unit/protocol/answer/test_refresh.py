@@ -12,8 +12,8 @@ from portvakt.jose.sealing import UnsealFailed
 from portvakt.model.change import AdvanceFamily, NoteRepeat, RevokeFamily, RevokeGrant
 from portvakt.model.decision import Granted, Refused
 from portvakt.model.values import Instant, Seconds
-from portvakt.protocol.answer.ending import end_family
 from portvakt.protocol.credentials import Kind, mint
+from portvakt.protocol.ending import end_family
 from portvakt.providers import PROVIDERS
 
 INVALID_GRANT = ("invalid_grant", 400)
