@@ -30,7 +30,7 @@ from portvakt.server.clock import system_clock
 from portvakt.store import open_store, upgrade
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from portvakt.model.change import Change
@@ -91,11 +91,14 @@ class Place:
         owner = User(id=OWNER, issuer=self.issuer.name, email="owner@example.com", created_at=NOW)
         self.apply([AddUser(owner), *people_of(self.issuer)])
 
-    def apply(self, changes: Iterable[Change]) -> None:
+    def apply(self, *batches: Sequence[Change]) -> None:
+        """Make changes, each batch in a transaction of its own."""
+
         async def write() -> None:
             store = await open_store(self.database)
             try:
-                assert await store.apply(list(changes)) == Applied()
+                for changes in batches:
+                    assert await store.apply(changes) == Applied()
             finally:
                 await store.close()
 
@@ -103,13 +106,9 @@ class Place:
 
     def codes(self, count: int, label: str = "app") -> list[str]:
         """Have a user agree so many times; return the codes."""
-        codes, changes = [], []
-        for _ in range(count):
-            text, given = self._agree(label)
-            codes.append(text)
-            changes += given
-        self.apply(changes)
-        return codes
+        agreed = [self._agree(label) for _ in range(count)]
+        self.apply(*([change for _, given in some for change in given] for some in _batches(agreed)))
+        return [text for text, _ in agreed]
 
     def _agree(self, label: str) -> tuple[str, list[Change]]:
         issuer, now, client_id = self.issuer, system_clock(), known(self.issuer, label).client_id
@@ -213,6 +212,12 @@ class Server:
         lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
         failed = [line for line in lines if line.get("level") in {"error", "critical"} and line["event"] != "request"]
         return [line for line in failed if not line.get("text", "").endswith("answer in 1 s")]
+
+
+def _batches(agreed: list[tuple[str, list[Change]]]) -> Iterator[list[tuple[str, list[Change]]]]:
+    """Give them in parts that a store writes within its second."""
+    for start in range(0, len(agreed), 200):
+        yield agreed[start : start + 200]
 
 
 def _answers(port: int) -> bool:

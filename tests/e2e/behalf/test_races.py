@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MANY = 50
 WINDOW = 10
-ROUNDS = pytest.mark.parametrize("rounds", [2, pytest.param(20, marks=pytest.mark.long)])
+ROUNDS = pytest.mark.parametrize("rounds", [1, pytest.param(20, marks=pytest.mark.long)])
 
 
 def crowd(ask: Callable[[int], Answer], servers: list[Server]) -> list[Answer]:
