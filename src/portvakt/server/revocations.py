@@ -78,7 +78,7 @@ class RevocationList:
         call.client_id = client.client.id
         if REVOCATIONS not in client.client.scopes:
             return _MISSING_SCOPE
-        query = parse_qs(call.scope["query_string"].decode("latin-1"), keep_blank_values=True, max_num_fields=10)
+        query = parse_qs(call.scope["query_string"].decode("latin-1"), keep_blank_values=True)
         asked = query.get("after", [])
         if len(asked) > 1 or not all(_is_cursor(cursor) for cursor in asked):
             return _NO_CURSOR

@@ -172,3 +172,12 @@ async def test_G7_V5_a_guard_refuses_within_five_seconds_what_the_user_took_back
         with pytest.raises(Denied) as denied:
             await guard.verify(headers)
         assert denied.value.refused.reason == "the token was revoked"
+
+
+async def test_a_query_of_many_parameters_is_the_callers_fault_or_nobodys(standard: Serving) -> None:
+    guard = await a_guards_client(standard, STANDARD)
+    cursor = (await listed(standard, STANDARD, guard)).json()["cursor"]
+    many = "&".join(f"p{number}={number}" for number in range(200))
+
+    assert (await listed(standard, STANDARD, guard, f"?{many}&after={cursor}")).status == 200
+    assert error(await listed(standard, STANDARD, guard, f"?{many}&after={cursor}&after=1")) == (400, "invalid_request")
