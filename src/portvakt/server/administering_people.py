@@ -89,13 +89,14 @@ class People:
         return await self._person(user)
 
     async def set_enabled(self, name: str, *, enabled: bool) -> Person:
-        """Enable a user, or disable them and end what they gave."""
+        """Enable a user, or disable them, log them out and end what they gave."""
 
-        async def load() -> tuple[User, tuple[Grant, ...]]:
+        async def load() -> tuple[User, tuple[Grant, ...], tuple[Session, ...]]:
             user = await self._user(name)
-            return user, await self.store.grants_of_user(self.issuer.name, user.id)
+            grants = await self.store.grants_of_user(self.issuer.name, user.id)
+            return user, grants, await self.store.sessions_of(self.issuer.name, user.id)
 
-        def decide(facts: tuple[User, tuple[Grant, ...]]) -> Granted[User] | Refused:
+        def decide(facts: tuple[User, tuple[Grant, ...], tuple[Session, ...]]) -> Granted[User] | Refused:
             return set_user_enabled(self.issuer, *facts, enabled=enabled, now=self.clock())
 
         return await self._person(granted(await act(self.store, load, decide)))

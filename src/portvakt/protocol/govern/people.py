@@ -59,24 +59,27 @@ def create_user(
 
 def set_password(password: Password, sessions: Sequence[Session], *, now: Instant) -> Granted[None]:
     """Decide on a new password. Whoever is logged in with the old one is so no more."""
-    ends = (EndSession(one.issuer, one.id, now) for one in sessions if one.revoked_at is None)
-    return Granted(None, (SetPassword(password), *ends))
+    return Granted(None, (SetPassword(password), *_end_sessions(sessions, now)))
 
 
 def set_user_enabled(
-    issuer: Issuer, user: User, grants: Sequence[Grant], *, enabled: bool, now: Instant
+    issuer: Issuer, user: User, grants: Sequence[Grant], sessions: Sequence[Session], *, enabled: bool, now: Instant
 ) -> Granted[User]:
     """Decide to enable or disable a user; one that is so already stays as it is.
 
-    Disabling ends what the user gave to applications: so the guards are told, and enabling gives nothing back that
-    was not asked for again.
+    Disabling ends what the user gave to applications, and where they are logged in: so the guards are told, and
+    enabling gives nothing back that was not asked for again. Their API keys are good again: those say each time whose
+    they are.
     """
     if enabled is (user.disabled_at is None):
         return Granted(user)
     disabled_at = None if enabled else now
-    ends = () if enabled else tuple(change for grant in grants for change in end_grant(issuer, grant, now))
     changed = replace(user, disabled_at=disabled_at)
-    return Granted(changed, (SetUserDisabled(issuer.name, user.id, disabled_at), *ends))
+    change = SetUserDisabled(issuer.name, user.id, disabled_at)
+    if enabled:
+        return Granted(changed, (change,))
+    ends = (each for grant in grants for each in end_grant(issuer, grant, now))
+    return Granted(changed, (change, *_end_sessions(sessions, now), *ends))
 
 
 def create_organisation(
@@ -129,6 +132,10 @@ def remove_member(
     theirs = [grant for grant in grants if grant.organisation == organisation.number]
     ends = tuple(change for grant in theirs for change in end_grant(issuer, grant, now))
     return Granted(None, (RemoveMember(issuer.name, organisation.number, user.id), *ends))
+
+
+def _end_sessions(sessions: Sequence[Session], now: Instant) -> tuple[EndSession, ...]:
+    return tuple(EndSession(one.issuer, one.id, now) for one in sessions if one.revoked_at is None)
 
 
 def _refused(text: str) -> Refused:

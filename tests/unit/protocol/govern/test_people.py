@@ -56,6 +56,15 @@ def a_grant(name: str, organisation: Organisation, **fields: Any) -> Grant:
 
 
 GRANTS = (a_grant("g1", BAKERY), a_grant("g2", BOATS), a_grant("g3", BAKERY, revoked_at=NOW))
+LIVE = Session(
+    issuer=ISSUER.name,
+    id=SessionId("s1"),
+    digest=b"",
+    user_id=USER.id,
+    created_at=NOW,
+    expires_at=Instant(NOW + 1),
+)
+SESSIONS = (LIVE, replace(LIVE, id=SessionId("s2"), revoked_at=NOW))
 
 
 def created(known: User | None = None, *, email: str = "a@example.com", locale: str | None = "nb") -> Any:
@@ -83,39 +92,39 @@ def test_another_locale_and_an_address_that_is_taken_are_refused() -> None:
 
 def test_U7_a_new_password_ends_the_sessions_that_began_with_another() -> None:
     password = Password(issuer=ISSUER.name, user_id=USER.id, hash="$argon2id$", changed_at=NOW)
-    live = Session(
-        issuer=ISSUER.name,
-        id=SessionId("s1"),
-        digest=b"",
-        user_id=USER.id,
-        created_at=NOW,
-        expires_at=Instant(NOW + 1),
-    )
-    ended = replace(live, id=SessionId("s2"), revoked_at=NOW)
 
-    decision = set_password(password, [live, ended], now=NOW)
+    decision = set_password(password, SESSIONS, now=NOW)
 
     assert decision.changes == (SetPassword(password), EndSession(ISSUER.name, SessionId("s1"), NOW))
 
 
 def test_G7_a_disabled_user_has_given_nothing_any_more_and_the_guards_are_told() -> None:
-    decision = set_user_enabled(ISSUER, USER, GRANTS, enabled=False, now=NOW)
+    decision = set_user_enabled(ISSUER, USER, GRANTS, (), enabled=False, now=NOW)
 
     assert decision.answer.disabled_at == NOW
     assert decision.changes[0] == SetUserDisabled(ISSUER.name, USER.id, NOW)
     assert [type(change) for change in decision.changes[1:]] == [RevokeGrant, AddRevocation] * 2
 
 
+def test_U7_whoever_is_logged_in_as_a_disabled_user_is_so_no_more_once_they_are_enabled() -> None:
+    decision = set_user_enabled(ISSUER, USER, (), SESSIONS, enabled=False, now=NOW)
+
+    assert decision.changes == (
+        SetUserDisabled(ISSUER.name, USER.id, NOW),
+        EndSession(ISSUER.name, SessionId("s1"), NOW),
+    )
+
+
 def test_an_enabled_user_gets_nothing_back_by_itself() -> None:
     disabled = replace(USER, disabled_at=NOW)
 
-    assert set_user_enabled(ISSUER, disabled, GRANTS, enabled=True, now=NOW).changes == (
+    assert set_user_enabled(ISSUER, disabled, GRANTS, SESSIONS, enabled=True, now=NOW).changes == (
         SetUserDisabled(ISSUER.name, USER.id, None),
     )
 
 
 def test_what_is_so_already_stays_as_it_is() -> None:
-    assert set_user_enabled(ISSUER, USER, GRANTS, enabled=True, now=NOW).changes == ()
+    assert set_user_enabled(ISSUER, USER, GRANTS, SESSIONS, enabled=True, now=NOW).changes == ()
     assert set_organisation_enabled(BAKERY, enabled=True, now=NOW) == Granted(BAKERY)
     assert add_member(USER, BAKERY, [BAKERY], now=NOW).changes == ()
 
