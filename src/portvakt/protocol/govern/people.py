@@ -68,8 +68,8 @@ def set_user_enabled(
     """Decide to enable or disable a user; one that is so already stays as it is.
 
     Disabling ends what the user gave to applications, and where they are logged in: so the guards are told, and
-    enabling gives nothing back that was not asked for again. Their API keys are good again: those say each time whose
-    they are.
+    enabling gives nothing back that was not asked for again. But for their API keys, which were never ended: those are
+    good again.
     """
     if enabled is (user.disabled_at is None):
         return Granted(user)
