@@ -62,7 +62,7 @@ class LoginFile:
         self._folder = folder
         self._whose = (issuer, client_id)
         name = hashlib.sha256(f"{issuer}\n{client_id}".encode()).hexdigest()[:32]
-        self.path = folder / f"{name}{_SUFFIX}"
+        self.path: Path = folder / f"{name}{_SUFFIX}"
 
     def read(self) -> Login | None:
         """Return the log-in; None if there is none.

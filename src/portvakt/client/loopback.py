@@ -80,7 +80,7 @@ class Loopback:
     def listens_at(self, port: int) -> None:
         """Take calls for this port."""
         self._host = f"127.0.0.1:{port}".encode()
-        self.redirect_uri = f"http://127.0.0.1:{port}{PATH}"
+        self.redirect_uri: str = f"http://127.0.0.1:{port}{PATH}"
 
     async def login(self, finish: Callable[[str], Awaitable[Login]], seconds: float = BACK_WITHIN) -> Login:
         """Return what `finish` makes of the URL that a browser brings.
