@@ -71,7 +71,7 @@ class Loopback:
     """Waits for one browser. Made by `listening`."""
 
     def __init__(self) -> None:
-        self.redirect_uri = ""
+        self.redirect_uri: str = ""
         self._host = b""
         self._callers = 0
         self._finish: Callable[[str], Awaitable[Login]] | None = None
@@ -80,7 +80,7 @@ class Loopback:
     def listens_at(self, port: int) -> None:
         """Take calls for this port."""
         self._host = f"127.0.0.1:{port}".encode()
-        self.redirect_uri: str = f"http://127.0.0.1:{port}{PATH}"
+        self.redirect_uri = f"http://127.0.0.1:{port}{PATH}"
 
     async def login(self, finish: Callable[[str], Awaitable[Login]], seconds: float = BACK_WITHIN) -> Login:
         """Return what `finish` makes of the URL that a browser brings.
