@@ -274,7 +274,7 @@ def test_a_reader_is_shown_where_each_issuer_is_and_what_its_clients_are(tmp_pat
     rows = [line.split() for line in shown]
 
     assert [row[1] for row in rows if row[:1] == ["base_url"] and len(row) == 2] == [
-        f"{base}/{name}" for name in ("breeze-test", "breeze-production", "prisjakt", "standard")
+        f"{base}/{name}" for name in ("breeze-test", "breeze-production", "luca-test", "prisjakt", "standard")
     ]
     assert sum(" limited " in line and "without a role" in line for line in shown) == 2
     assert sum(" expired " in line and "its secret has expired" in line for line in shown) == 2

@@ -62,7 +62,7 @@ class Quiet(WSGIRequestHandler):
 
 def a_sample(framework: str, told: dict[str, Any]) -> str:
     """Return the guide's application of a framework, at a sandbox, with a user who logged in to it."""
-    connecting = at(GUIDE.block("python", "def companies():"), told)
+    connecting = at(GUIDE.block("python", "def companies()"), told)
     return "\n".join([SERVED, connecting, at(GUIDE.block("python", FRAMEWORKS[framework]), told)])
 
 

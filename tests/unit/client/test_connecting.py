@@ -147,10 +147,10 @@ def test_it_has_one_auth() -> None:
 WRONG = [
     (
         {"provider": "breze"},
-        "no provider of that name; did you mean breeze? Else there are breeze, prisjakt, standard, or an issuer's",
+        "no provider of that name; did you mean breeze? Else there are breeze, luca, prisjakt, standard, or",
     ),
     ({"provider": "Prisjakt"}, "no provider of that name; did you mean prisjakt? Else there are"),
-    ({"provider": "LUKA"}, "no provider of that name; there are breeze, prisjakt, standard, or"),
+    ({"provider": "LUKA"}, "no provider of that name; did you mean luca? Else there are breeze"),
     ({"provider": ""}, "no provider of that name; there are"),
     ({}, "which environment of Breeze: test or production? Or say base_url"),
     ({"environment": "staging"}, "Breeze has no such environment; there are test and production, or say base_url"),
