@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pages_browser import PageServer
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # not longer: an event loop runs in this thread meanwhile, and others' tests need one
 def chromium() -> Iterator[Browser]:
     """A real browser. Skips, or fails under PORTVAKT_REQUIRE_SERVICES=1, where there is none."""
     try:
