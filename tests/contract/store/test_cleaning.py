@@ -362,7 +362,7 @@ async def test_FT38_changes_go_on_while_somebody_cleans(store: Store, another_st
         [AddGrant(a_grant()), AddFamily(a_family(ends_at=None)), AddRefreshToken(a_refresh_token(expires_at=LATER))],
     )
 
-    cleaning = asyncio.gather(*(store.clean(None, Instant(LATER - 1), 40) for _ in range(25)))
+    cleaning = asyncio.gather(*(store.clean(None, Instant(LATER - 1), 40) for _ in range(5)))
     for generation in range(1, 20):
         await made(another_store, [AdvanceFamily(ACME, FAMILY, generation)])
     await cleaning
