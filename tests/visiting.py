@@ -81,7 +81,7 @@ class _Callback(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b"Thank you. You may close this window.")
 
-    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002  the base names it
         """Say nothing."""
 
 

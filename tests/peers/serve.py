@@ -37,7 +37,7 @@ class Served(BaseApplication):  # type: ignore[misc]  # the library has no types
             "keepalive": 60,
             "loglevel": "warning",
             "control_socket_disable": True,
-            "post_worker_init": lambda _worker: print(json.dumps(self.told), flush=True),  # noqa: T201
+            "post_worker_init": lambda _worker: print(json.dumps(self.told), flush=True),  # noqa: T201  the line that is waited for
         }
         for name, value in wanted.items():
             self.cfg.set(name, value)

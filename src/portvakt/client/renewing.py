@@ -105,7 +105,7 @@ class HandedPlace:
         self._on_renewed = on_renewed
 
     @contextlib.asynccontextmanager
-    async def alone(self, sleep: Callable[[float], Awaitable[None]]) -> AsyncIterator[None]:  # noqa: ARG002
+    async def alone(self, sleep: Callable[[float], Awaitable[None]]) -> AsyncIterator[None]:  # noqa: ARG002  a file waits
         """Wait for nobody: a connection sends one request at a time."""
         yield
 

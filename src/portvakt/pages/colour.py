@@ -36,7 +36,8 @@ def _channels(colour: str) -> tuple[int, int, int]:
 def luminance(colour: str) -> float:
     """Return the relative luminance of #rrggbb (WCAG 2.2, "relative luminance")."""
     shares = [part / 255 for part in _channels(colour)]
-    red, green, blue = (s / 12.92 if s <= 0.04045 else ((s + 0.055) / 1.055) ** 2.4 for s in shares)  # noqa: PLR2004
+    linear = (s / 12.92 if s <= 0.04045 else ((s + 0.055) / 1.055) ** 2.4 for s in shares)  # noqa: PLR2004  sRGB's own
+    red, green, blue = linear
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 

@@ -193,7 +193,7 @@ async def test_so_many_callers_at_once_are_enough(monkeypatch: pytest.MonkeyPatc
 
         assert await get(here, "/") == ""
         first[1].close()
-        while here._callers:  # noqa: ASYNC110
+        while here._callers:  # noqa: ASYNC110  as above
             await asyncio.sleep(0)
         assert "404" in await get(here, "/")
 
