@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from builders import CLIENT, NOW, PEPPER, RIGHT, a_client, a_signer, a_user, an_issuer
 from portvakt.jose import base64url
-from portvakt.model.behalf import Code, CodeFacts, Grant, Organisation, RefreshFacts, Standing
+from portvakt.model.behalf import Code, CodeFacts, Ended, Grant, Organisation, RefreshFacts, Standing
 from portvakt.model.change import (
     AddCode,
     AddFamily,
@@ -131,7 +131,7 @@ class World:
                     for other in self.tokens.values()
                 )
                 return not taken and _add(self.tokens, token.digest, token)
-            case AddRevocation(_, grant_id, until):
+            case AddRevocation(_, Ended.GRANT, grant_id, until, None):
                 self.revocations[grant_id] = until
                 return True
             case AnswerTransaction():
@@ -286,6 +286,10 @@ class World:
         assert isinstance(self.apply(decision.changes), Applied), decision
         return decision
 
+    def leave_scopes(self, *scopes: str) -> None:
+        """Have an administrator leave the client these scopes alone."""
+        self.client = replace(self.client, client=replace(self.client.client, scopes=scopes))
+
     # What can be seen of it.
 
     def row(self, token: Secret) -> RefreshToken:
@@ -320,7 +324,7 @@ def a_world(
     issuer = an_issuer(provider)
     facts = a_client(
         authentication=ClientAuthentication.NONE if public else ClientAuthentication.ANY_SECRET,
-        scopes=("read", "write"),
+        scopes=("read", "write", "accounting"),
         default_scopes=("read",),
         grants=BOTH_GRANTS,
     )

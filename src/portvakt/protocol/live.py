@@ -24,11 +24,18 @@ def why_not_live(standing: Standing) -> str:
             return "the organisation is disabled"
         if not standing.is_member:
             return "the user is no longer a member of the organisation"
+    if standing.grant.scopes and not scopes_left(standing):
+        return "the client lost every scope that was granted"
     return why_client_is_dead(standing.client)
 
 
+def scopes_left(standing: Standing) -> tuple[str, ...]:
+    """Return those of a grant's scopes that its client still has: one that was taken from it, nobody can give it."""
+    return tuple(scope for scope in standing.grant.scopes if scope in standing.client.client.scopes)
+
+
 def is_live(standing: Standing) -> bool:
-    """Whether a grant may still give tokens: grant, user, organisation with membership, client and its owner."""
+    """Whether a grant may still give tokens: grant, user, organisation, membership, scopes, client and its owner."""
     return not why_not_live(standing)
 
 

@@ -168,6 +168,29 @@ async def test_F6_what_was_revoked_on_purpose_is_not_given_again(people: Served,
     assert await is_dead(people, old, new)
 
 
+@pytest.mark.parametrize("label", ["app", "spa"])
+@pytest.mark.parametrize("how", ["family", "grant"])
+async def test_F6_a_repeat_that_a_revocation_overtakes_is_refused(
+    peopled_file: Path, tmp_path: Path, how: str, label: str
+) -> None:
+    path = a_copy(peopled_file, tmp_path)
+    store = FailingStore(path)
+    async with serving(path, [STANDARD], store=store) as served:
+        people = quick(served)
+        old = await first(people, label)
+        new = await rotated(people, old, label)
+        (grant,) = await people.store.grants_of_user(STANDARD.name, KARI.user_id)
+        (family,) = await families(people)
+        change = (
+            RevokeGrant(STANDARD.name, grant.id, NOW) if how == "grant" else RevokeFamily(STANDARD.name, family, NOW)
+        )
+        store.beforehand["apply"] = lambda: people.apply(change)  # the repeat was decided on what was there before
+
+        assert error(await people.refresh(STANDARD, old, label)) == REFUSED
+        assert await is_dead(people, old, new, label=label)
+    await store.close()
+
+
 async def families(people: Served) -> list[Any]:
     people.serving.rows()
     assert people.serving._rows is not None

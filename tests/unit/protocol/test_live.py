@@ -10,7 +10,7 @@ from behalf_store import a_world
 from builders import NOW, a_user
 from portvakt.model.behalf import Session, Standing
 from portvakt.model.values import Instant, IssuerName, SessionId, UserId
-from portvakt.protocol.live import is_live, session_lives, why_client_is_dead, why_not_live
+from portvakt.protocol.live import is_live, scopes_left, session_lives, why_client_is_dead, why_not_live
 
 
 def a_standing() -> Standing:
@@ -53,6 +53,19 @@ def test_G7_whatever_is_disabled_ends_it_whatever_the_clock_says(what: str, at: 
 def test_G6_G7_membership_that_ended_and_a_company_that_is_gone_end_it() -> None:
     assert "member" in why_not_live(replace(a_standing(), is_member=False))
     assert "organisation" in why_not_live(replace(a_standing(), organisation=None))
+
+
+def test_a_grant_holds_what_its_client_still_has_in_the_order_in_which_it_was_granted() -> None:
+    standing = a_standing()
+
+    def with_scopes(*scopes: str) -> Standing:
+        client = replace(standing.client.client, scopes=scopes)
+        return replace(standing, client=replace(standing.client, client=client))
+
+    assert scopes_left(with_scopes("write", "more", "read")) == ("read", "write")
+    assert scopes_left(with_scopes("write")) == ("write",)
+    assert "scope" in why_not_live(with_scopes("more"))
+    assert is_live(replace(with_scopes(), grant=replace(standing.grant, scopes=())))
 
 
 def test_a_client_that_is_not_known_is_nobody() -> None:

@@ -44,7 +44,7 @@ def narrow_scopes(given: tuple[str, ...], asked: str | None) -> tuple[str, ...] 
     if scopes is None:
         return _NO_SCOPE
     if not set(scopes) <= set(given):
-        return Refused(INVALID_SCOPE, "The user did not grant every scope that was asked for.")
+        return Refused(INVALID_SCOPE, "The grant does not hold every scope that was asked for.")
     return scopes
 
 

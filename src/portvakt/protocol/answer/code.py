@@ -24,7 +24,7 @@ from portvakt.protocol.answer.refresh import refresh_token_row
 from portvakt.protocol.answer.token import AUTHORIZATION_CODE, REFRESH_TOKEN
 from portvakt.protocol.credentials import SECRET_OCTETS, Kind, mint, mint_id, opaque_digest
 from portvakt.protocol.ending import end_grant
-from portvakt.protocol.live import why_not_live
+from portvakt.protocol.live import scopes_left, why_not_live
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,7 +87,7 @@ def exchange_code(
     redeem: Change = RedeemCode(issuer.name, facts.code.digest, now)
     refresh_token, family = _first_refresh_token(exchange, pepper, random[JTI_OCTETS:])
     standing = facts.standing
-    claims = user_claims(issuer, standing, standing.grant.scopes, jti=random[:JTI_OCTETS].hex(), now=now)
+    claims = user_claims(issuer, standing, scopes_left(standing), jti=random[:JTI_OCTETS].hex(), now=now)
     tokens = tokens_for(issuer, claims, signer=signer, expires_in=issuer.lifetime, refresh_token=refresh_token)
     return Granted(tokens, (redeem, *family))
 
@@ -147,7 +147,7 @@ def for_a_known_resource(exchange: Exchange) -> Refused | None:
 
 
 def still_standing(exchange: Exchange) -> Refused | None:
-    """Client, user, company and grant may have ended since the user agreed."""
+    """Client, user, company, grant and scopes may have ended since the user agreed."""
     reason = why_not_live(exchange.facts.standing)
     return Refused(INVALID_GRANT, _TEXT, reason=reason) if reason else None
 

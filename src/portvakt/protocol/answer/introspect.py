@@ -1,7 +1,8 @@
 """The introspection endpoint (RFC 7662): is this token good, and what does it say.
 
 Asked by a client about its own tokens, or by an API that has the scope `portvakt:introspect` about the access tokens
-that it is shown. Whoever else asks learns what they would of a made-up token: that it is not active.
+that it is shown. Whoever else asks learns what they would of a made-up token: that it is not active. A scope that the
+client lost since is not told; a token of which none is left is not active.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from portvakt.model.behalf import RefreshFacts
 from portvakt.model.decision import Granted
-from portvakt.protocol.live import is_live, why_client_is_dead
+from portvakt.protocol.live import is_live, scopes_left, why_client_is_dead
 from portvakt.protocol.own_scopes import INTROSPECT
 from portvakt.providers.speak import refuse_secret
 
@@ -55,7 +56,7 @@ def _refresh_token(
         return INACTIVE
     told: dict[str, object] = {
         "active": True,
-        "scope": " ".join(standing.grant.scopes),
+        "scope": " ".join(scopes_left(standing)),
         "client_id": family.client_id,
         "sub": standing.user.id,
         "iss": issuer.url,
@@ -69,10 +70,14 @@ def _access_token(authenticated: Authenticated, facts: AccessFacts) -> Mapping[s
     if facts.token.client_id != caller.id and INTROSPECT not in caller.scopes:
         return INACTIVE
     if facts.token.grant_id is None:
-        live = not why_client_is_dead(facts.client)
+        client = None if why_client_is_dead(facts.client) else facts.client
     else:
-        live = facts.standing is not None and is_live(facts.standing)
-    if not live:
+        client = facts.standing.client if facts.standing is not None and is_live(facts.standing) else None
+    if client is None:
         return INACTIVE
     claims = facts.token.claims
-    return {"active": True, "token_type": "Bearer", **{name: claims[name] for name in _TOLD if name in claims}}
+    told = {"active": True, "token_type": "Bearer", **{name: claims[name] for name in _TOLD if name in claims}}
+    if "scope" not in told:
+        return told
+    left = [scope for scope in str(told["scope"]).split() if scope in client.client.scopes]
+    return {**told, "scope": " ".join(left)} if left else INACTIVE

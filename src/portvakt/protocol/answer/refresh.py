@@ -1,10 +1,11 @@
 """A refresh token for tokens (RFC 6749 §6): static, or rotating with a repeat that is safe (RFC 9700 §4.14.2).
 
 For `reissue_window` seconds after a rotating token was redeemed, the same request gets the same answer: the same
-successor, and an access token of the same claims. So a lost reply, a crash between commit and reply, and workers
-that share one token cost nobody their log-in. Everything else that shows a redeemed token is a replay, and ends the
-family. What it costs: the parent stays worth one successor for the window, and two parties that present every
-generation within it are not told apart, but that for a public client three generations running are a replay.
+successor, and an access token of the same claims, but for scopes that the client lost since. So a lost reply, a crash
+between commit and reply, and workers that share one token cost nobody their log-in. Everything else that shows a
+redeemed token is a replay, and ends the family. What it costs: the parent stays worth one successor for the window,
+and two parties that present every generation within it are not told apart, but that for a public client three
+generations running are a replay.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING
 from portvakt.jose.sealing import NONCE_OCTETS, derive_from_token, place_of_reissue, seal, unseal
 from portvakt.model.behalf import RefreshToken
 from portvakt.model.change import AddRefreshToken, AdvanceFamily, ForgetReissue, NoteRepeat, RedeemRefreshToken
-from portvakt.model.decision import INVALID_GRANT, UNAUTHORIZED_CLIENT, Granted, Refused, Tokens
+from portvakt.model.decision import INVALID_GRANT, INVALID_SCOPE, UNAUTHORIZED_CLIENT, Granted, Refused, Tokens
 from portvakt.model.provider import Refresh
 from portvakt.model.values import Instant, Secret
 from portvakt.protocol.answer.access_token import JTI_OCTETS, tokens_for, user_claims
@@ -26,7 +27,7 @@ from portvakt.protocol.answer.asked import narrow_scopes, refuse_resource
 from portvakt.protocol.answer.token import REFRESH_TOKEN, Authenticated
 from portvakt.protocol.credentials import SECRET_OCTETS, Kind, keep_opaque, mint, opaque_digest
 from portvakt.protocol.ending import end_family
-from portvakt.protocol.live import why_not_live
+from portvakt.protocol.live import scopes_left, why_not_live
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -120,7 +121,7 @@ def _renew(renewal: Renewal, *, pepper: bytes, signer: Signer, random: bytes) ->
     reason = _why_over(renewal)
     if reason:
         return Refused(INVALID_GRANT, _TEXT, reason=reason)
-    scopes = narrow_scopes(standing.grant.scopes, request.parameters.get("scope"))
+    scopes = narrow_scopes(scopes_left(standing), request.parameters.get("scope"))
     if isinstance(scopes, Refused):
         return scopes
     refused = refuse_resource(issuer, request.parameters.get("resource"))
@@ -186,14 +187,28 @@ def _repeat(renewal: Renewal, signer: Signer) -> Granted[Tokens] | Refused:
     if repeats >= REPEATS_OF_A_THIEF and renewal.authenticated.secret is None:
         return _replayed(renewal, f"{repeats} generations running were used twice, by a public client")
     answer = json.loads(unseal(_key(renewal), sealed, _place(renewal)))
+    claims = _still_given(renewal, answer["claims"])
+    if isinstance(claims, Refused):
+        return claims
     tokens = tokens_for(
         issuer,
-        answer["claims"],
+        claims,
         signer=signer,
         expires_in=answer["claims"]["exp"] - now,
         refresh_token=Secret(answer["refresh_token"]),
     )
     return Granted(tokens, (NoteRepeat(issuer.name, facts.family.id, facts.token.generation, repeats),))
+
+
+def _still_given(renewal: Renewal, claims: Mapping[str, object]) -> Mapping[str, object] | Refused:
+    """Return the claims of an answer that is given again, without the scopes that the client lost since."""
+    given = str(claims.get("scope", "")).split()
+    left = [scope for scope in given if scope in scopes_left(renewal.facts.standing)]
+    if left == given:
+        return claims
+    if "scope" in renewal.request.parameters or not left:
+        return Refused(INVALID_SCOPE, "The client lost a scope that was asked for.")
+    return {**claims, "scope": " ".join(left)}
 
 
 def _reissue(renewal: Renewal) -> bytes | None:

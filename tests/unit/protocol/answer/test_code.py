@@ -229,6 +229,18 @@ def test_I5_G7_who_ended_between_consent_and_exchange_gets_nothing(what: str) ->
     assert decision.changes == ()
 
 
+def test_I5_a_scope_that_the_client_lost_meanwhile_is_not_given() -> None:
+    world = a_world()
+    code, other = world.agree(), world.agree()
+
+    world.leave_scopes("write", "more")
+    tokens = granted(world.exchange(code))
+    world.leave_scopes("more")
+
+    assert (tokens.scope, claims_of(tokens)["scope"]) == ("write", "write")
+    assert refusal(world.exchange(other)) == ("invalid_grant", 400)
+
+
 def test_I5_a_grant_that_the_user_revoked_gives_nothing() -> None:
     world = a_world()
     code = world.agree()

@@ -292,6 +292,62 @@ def test_F8_a_scope_that_was_not_granted_is_refused_and_the_token_stays_good(sco
     granted(world.refresh(token))
 
 
+@pytest.mark.parametrize("provider", ["standard", "luca"])
+def test_F8_a_scope_that_the_client_lost_is_not_given(provider: str) -> None:
+    world = a_world(provider)
+    first = successor_of(world.exchange(world.agree()))
+
+    world.leave_scopes("write", "more")
+    narrow = world.refresh(first)
+    second = successor_of(narrow)
+
+    assert claims_of(granted(narrow))["scope"] == "write"
+    for scope in ("read", "read write", "more"):
+        assert refusal(world.refresh(second, scope=scope)) == ("invalid_scope", 400)
+    world.leave_scopes("more")
+    assert refusal(world.refresh(second)) == refusal(world.refresh(second, scope="write")) == INVALID_GRANT
+    world.leave_scopes("read", "write")  # nothing was ended: what is given back works again
+    assert claims_of(granted(world.refresh(second)))["scope"] == "read write"
+
+
+def test_F8_F16_a_repeat_holds_no_scope_that_the_client_lost_since() -> None:
+    world = a_world()
+    token = successor_of(world.exchange(world.agree()))
+    lost = world.refresh(token)
+
+    world.leave_scopes("write")
+    again = world.refresh(token)
+    world.leave_scopes("read", "write", "more")
+    whole = world.refresh(token)
+
+    was, now = claims_of(granted(lost)), claims_of(granted(again))
+    assert {name for name in was if was[name] != now[name]} == {"scope"}
+    assert (now["scope"], granted(again).scope) == ("write", "write")
+    assert successor_of(again) == successor_of(lost)
+    assert claims_of(granted(whole)) == was
+
+
+def test_F8_F16_a_repeat_that_asked_for_a_scope_that_the_client_lost_since_is_refused() -> None:
+    world = a_world()
+    token = successor_of(world.exchange(world.agree()))
+    lost = world.refresh(token, scope="read")
+
+    world.leave_scopes("write")
+
+    assert refusal(world.refresh(token, scope="read")) == ("invalid_scope", 400)
+    assert claims_of(granted(world.refresh(successor_of(lost))))["scope"] == "write"
+
+
+def test_F16_the_answer_of_a_grant_without_scopes_is_repeated_without() -> None:
+    world = a_world()
+    token = successor_of(world.exchange(world.agree(scopes=())))
+
+    first, again = (claims_of(granted(world.refresh(token))) for _ in range(2))
+
+    assert first == again
+    assert "scope" not in again
+
+
 def test_F8_a_resource_that_is_no_api_is_refused() -> None:
     world = a_world()
     token = successor_of(world.exchange(world.agree()))

@@ -227,6 +227,26 @@ def test_a_refresh_token_is_told_of_to_its_client() -> None:
     assert "exp" not in told(static, lasting, after=10**9)
 
 
+def test_a_scope_that_the_client_lost_is_told_of_no_token() -> None:
+    world = a_world()
+    refresh, access = a_grant_in_use(world)
+    own_one = own_token(world)
+
+    world.leave_scopes("write")
+    assert [told(world, token)["scope"] for token in (refresh, access)] == ["write", "write"]
+    assert told(world, own_one) == INACTIVE  # it held "read" alone
+    world.leave_scopes("more")
+    assert [told(world, token) for token in (refresh, access)] == [INACTIVE, INACTIVE]
+
+
+def test_a_token_without_scopes_needs_none() -> None:
+    world = a_world()
+    tokens = granted(world.exchange(world.agree(scopes=())))
+
+    assert told(world, tokens.access_token)["active"] is True
+    assert "scope" not in told(world, tokens.access_token)
+
+
 def test_a_refresh_token_that_was_used_revoked_or_has_ended_is_not_active() -> None:
     world = a_world()
     old, _ = a_grant_in_use(world)
