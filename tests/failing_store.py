@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from portvakt.model.audit import NOBODY
 from portvakt.store import Store
 from portvakt.store.address import database_at
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from pathlib import Path
 
+    from portvakt.model.audit import By
     from portvakt.model.change import Applied, Change, Lost
     from portvakt.model.nouns import ClientFacts, SigningKey
     from portvakt.model.values import ClientId, IssuerName
@@ -49,12 +51,12 @@ class FailingStore(Store):
         await self._then("signing_keys")
         return found
 
-    async def apply(self, changes: Sequence[Change]) -> Applied | Lost:
+    async def apply(self, changes: Sequence[Change], by: By = NOBODY) -> Applied | Lost:
         self._meet("apply")
         before = self.beforehand.pop("apply", None)
         if before is not None:
             await before()
-        return await super().apply(changes)
+        return await super().apply(changes, by)
 
     async def record_use(self, uses: SecretUses, **more: Any) -> None:
         self._meet("record_use")

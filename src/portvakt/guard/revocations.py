@@ -41,8 +41,11 @@ GIVES_UP = 3.0
 UNREAD_FOR = 30
 """Seconds without a list after which nobody gets in, where that was asked for."""
 
-KINDS = ("grant", "client", "user", "token", "key")
-"""What may be taken back: a `gid`, a `client_id`, a `sub`, a `jti`, a `kid`."""
+KINDS = ("grant", "client", "user", "organisation", "token", "key")
+"""What may be taken back: a `gid`, a `client_id`, a `sub`, an `organisation_number`, a `jti`, a `kid`."""
+
+_FOR_EVER = Instant(2**63 - 1)
+_NOTHING = (Instant(0), Instant(0))
 
 _OK = 200
 _log = logging.getLogger("portvakt.guard")
@@ -75,12 +78,14 @@ class Revocations:
 class Revoked:
     """Something that was taken back: `kind` is one of `KINDS`, others mean nothing here, and `id` names it.
 
-    It is remembered until `until`.
+    It is remembered until `until`. `before`: only tokens that were issued then or earlier are refused, since what
+    ended may begin again; None: all are.
     """
 
     kind: str
     id: str
     until: Instant
+    before: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +142,12 @@ def read_page(body: bytes) -> RevocationPage:
 
 def _entry(entry: object) -> Revoked:
     if isinstance(entry, dict):
-        kind, name, until = entry.get("kind"), entry.get("id"), entry.get("until")
+        kind, name, until, before = (entry.get(member) for member in ("kind", "id", "until", "before"))
         if isinstance(kind, str) and isinstance(name, str) and type(until) is int:
-            return Revoked(kind, name, Instant(until))
+            if type(before) is int:
+                return Revoked(kind, name, Instant(until), Instant(before))
+            if before is None:
+                return Revoked(kind, name, Instant(until))
     raise RevocationsUnread("an entry of the list is not of its form")
 
 
@@ -150,7 +158,8 @@ class TakenBack:
         self._source = source
         self._clock = clock
         self._refuses_unread = refuses_unread
-        self._ends: dict[tuple[str, str | None], Instant] = {}  # no entry names None, which a token without a grant has
+        # Until when each is remembered, and which tokens it refuses. No entry names None, as what has no grant does.
+        self._ends: dict[tuple[str, str | None], tuple[Instant, Instant]] = {}
         self._cursor: str | None = None
         self._began: Instant | None = None
         self._read_at: Instant | None = None
@@ -161,8 +170,20 @@ class TakenBack:
         """Whether a token was taken back."""
         if not self._ends:
             return False
-        names = (verified.grant_id, verified.client_id, verified.subject, verified.token_id, verified.key_id)
-        return any(now < self._ends.get(pair, 0) for pair in zip(KINDS, names, strict=True))
+        names = (
+            verified.grant_id,
+            verified.client_id,
+            verified.subject,
+            verified.organisation_number,
+            verified.token_id,
+            verified.key_id,
+        )
+        # An API key outlives what may begin again, and its issuer is asked all the time whether it is live.
+        issued_at = _FOR_EVER if verified.is_api_key else verified.issued_at
+        return any(
+            now < until and issued_at <= before
+            for until, before in (self._ends.get(pair, _NOTHING) for pair in zip(KINDS, names, strict=True))
+        )
 
     async def look(self, now: Instant) -> None:
         """See to it that the list is new. Raises: RevocationsUnread, only where that is to refuse requests."""
@@ -196,7 +217,8 @@ class TakenBack:
             async with asyncio.timeout(GIVES_UP):
                 while (page := await self._source.after(self._cursor)).revocations:
                     self._cursor = page.cursor
-                    self._ends |= {(e.kind, e.id): e.until for e in page.revocations if e.kind in KINDS}
+                    for entry in page.revocations:
+                        self._remember(entry)
         except Exception as error:  # noqa: BLE001 - whatever a source raises, what is known goes on to count
             if self._failed_at is None:
                 why = str(error) or type(error).__name__
@@ -206,6 +228,13 @@ class TakenBack:
         if self._failed_at is not None:
             _log.info("revocations are read again")
         self._failed_at, self._read_at = None, asked_at
-        over = [pair for pair, until in self._ends.items() if until <= asked_at]
+        over = [pair for pair, (until, _) in self._ends.items() if until <= asked_at]
         for pair in over:
             del self._ends[pair]
+
+    def _remember(self, entry: Revoked) -> None:
+        """Keep of several entries for one thing what refuses most."""
+        if entry.kind in KINDS:
+            until, before = self._ends.get((entry.kind, entry.id), _NOTHING)
+            told = _FOR_EVER if entry.before is None else entry.before
+            self._ends[entry.kind, entry.id] = (max(until, entry.until), max(before, told))

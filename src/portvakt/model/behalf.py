@@ -7,6 +7,7 @@ HMAC-SHA-256 under the installation's pepper: 32 bytes, by which its row is foun
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -37,13 +38,24 @@ class Password:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Organisation:
-    """A company whose data an API holds."""
+    """A company whose data an API holds. `version` counts changes, as a client's does."""
 
     issuer: IssuerName
     number: OrganisationNumber
     name: str
     created_at: Instant
     disabled_at: Instant | None = None
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A user of an organisation. `administrator`: they administer what is the organisation's."""
+
+    user: User
+    organisation: Organisation
+    since: Instant
+    administrator: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,11 +241,27 @@ class ApiKeyFacts:
     is_member: bool
 
 
+class Ended(StrEnum):
+    """What a guard is told has ended, and the claim of an access token that it compares."""
+
+    GRANT = "grant"  # gid
+    CLIENT = "client"  # client_id
+    USER = "user"  # sub
+    ORGANISATION = "organisation"  # organisation_number
+    KEY = "key"  # kid, in the header
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revocation:
-    """A grant that ended, as the guards are told. `sequence` says when: later sets of changes have greater ones."""
+    """Something that ended, as the guards are told. `sequence` says when: later sets of changes have greater ones.
+
+    `before`: only tokens whose `iat` is at or before it are refused, for what may be enabled again; None: all are.
+    `until`: when the last token that it refuses has ended by itself.
+    """
 
     issuer: IssuerName
     sequence: int
-    grant_id: GrantId
+    kind: Ended
+    id: str
+    before: Instant | None
     until: Instant

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from portvakt.model.audit import Event
     from portvakt.model.behalf import (
         ApiKey,
         Code,
+        Ended,
         Family,
         Grant,
         Organisation,
@@ -55,6 +57,22 @@ class SetUserDisabled:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeUser:
+    """Raise a user's version from `version` by one. Lost if it is another by now. As `ChangeClient`."""
+
+    issuer: IssuerName
+    user_id: UserId
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetUser:
+    """Write a user's locale and roles. Lost if there is no such user."""
+
+    user: User
+
+
+@dataclass(frozen=True, slots=True)
 class AddClient:
     """Insert a client. Lost if the issuer has one with that id."""
 
@@ -84,6 +102,25 @@ class SetClientDisabled:
 
 
 @dataclass(frozen=True, slots=True)
+class SetClient:
+    """Write what a client's owner may change: all but its id, issuer, `created_at`, `disabled_at` and version.
+
+    Lost if there is no such client.
+    """
+
+    client: Client
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteClient:
+    """Delete a client: nobody finds it again, and its id is not given again. Lost if there is no such client."""
+
+    issuer: IssuerName
+    client_id: ClientId
+    deleted_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
 class AddSecret:
     """Insert a secret of a client. Lost if there is one with that id."""
 
@@ -99,6 +136,16 @@ class ExpireSecret:
     client_id: ClientId
     secret_id: SecretId
     expires_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class RevokeSecret:
+    """Revoke a secret. Lost if there is none, or it was revoked already."""
+
+    issuer: IssuerName
+    client_id: ClientId
+    secret_id: SecretId
+    revoked_at: Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +185,32 @@ class SetOrganisationDisabled:
     issuer: IssuerName
     number: OrganisationNumber
     disabled_at: Instant | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeOrganisation:
+    """Raise an organisation's version from `version` by one. Lost if it is another by now. As `ChangeClient`."""
+
+    issuer: IssuerName
+    number: OrganisationNumber
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetOrganisation:
+    """Write an organisation's name. Lost if there is no such organisation."""
+
+    organisation: Organisation
+
+
+@dataclass(frozen=True, slots=True)
+class SetAdministrator:
+    """Say whether a member administers the organisation. Lost if there is no such member."""
+
+    issuer: IssuerName
+    number: OrganisationNumber
+    user_id: UserId
+    administrator: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,11 +367,13 @@ class NoteRepeat:
 
 @dataclass(frozen=True, slots=True)
 class AddRevocation:
-    """Tell the guards of a grant that ended; they keep it until `until`, when its last access token has ended."""
+    """Tell the guards of something that ended; they keep it until `until`. The members are `Revocation`'s."""
 
     issuer: IssuerName
-    grant_id: GrantId
+    kind: Ended
+    id: str
     until: Instant
+    before: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,19 +392,34 @@ class RevokeApiKey:
     revoked_at: Instant
 
 
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Write a line in the audit log: what happened. Who did it, `apply` is told. Never lost."""
+
+    event: Event
+
+
 Change = (
     AddUser
+    | ChangeUser
+    | SetUser
     | SetUserDisabled
     | AddClient
     | ChangeClient
+    | SetClient
     | SetClientDisabled
+    | DeleteClient
     | AddSecret
     | ExpireSecret
+    | RevokeSecret
     | AddKey
     | RetireKey
     | SetPassword
     | AddOrganisation
+    | ChangeOrganisation
+    | SetOrganisation
     | SetOrganisationDisabled
+    | SetAdministrator
     | AddMember
     | RemoveMember
     | AddSession
@@ -350,6 +440,7 @@ Change = (
     | AddRevocation
     | AddApiKey
     | RevokeApiKey
+    | Note
 )
 
 

@@ -7,8 +7,18 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from portvakt.model.behalf import Organisation
     from portvakt.model.provider import Provider, Quota
-    from portvakt.model.values import ClientId, Instant, IssuerName, KeyId, Seconds, SecretId, UserId
+    from portvakt.model.values import (
+        ClientId,
+        Instant,
+        IssuerName,
+        KeyId,
+        OrganisationNumber,
+        Seconds,
+        SecretId,
+        UserId,
+    )
 
 
 class Algorithm(StrEnum):
@@ -57,7 +67,8 @@ class Issuer:
 class User:
     """Somebody whom clients belong to, and with whose roles they act. `id` begins with `user_`.
 
-    `locale` is the language that the user chose, such as `nb`; None: none was chosen.
+    `locale` is the language that the user chose, such as `nb`; None: none was chosen. `version` counts changes, as
+    a client's does.
     """
 
     id: UserId
@@ -67,6 +78,7 @@ class User:
     roles: frozenset[str] = frozenset()
     created_at: Instant
     disabled_at: Instant | None = None
+    version: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +86,8 @@ class ClientSecret:
     """One secret of a client, as kept: never the secret itself.
 
     `digest` is HMAC-SHA-256 under the installation's pepper. `prefix` and `last4` are what lists show.
-    A secret lives until `expires_at` (None: no end) or until `revoked_at`, whichever is first.
+    A secret lives until `expires_at` (None: no end) or until `revoked_at`, whichever is first. `last_used_from` is the
+    address that it was last used from.
     """
 
     id: SecretId
@@ -86,15 +99,19 @@ class ClientSecret:
     expires_at: Instant | None = None
     revoked_at: Instant | None = None
     last_used_at: Instant | None = None
+    last_used_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
     """An application that asks for tokens. It belongs to `owner` and acts with that user's roles.
 
+    With `organisation` it belongs to that organisation: `owner` only says who made it, and it has nobody's roles.
+
     `scopes` is what it may ask for, `default_scopes` what it gets when it asks for none, `grants` the
-    grant types that it may use, `redirect_uris` where users may be sent back to. `version` counts changes:
-    a change made on an older version is lost.
+    grant types that it may use, `redirect_uris` where users may be sent back to. `token_quota` and `api_quota` are its
+    own, instead of the issuer's. `version` counts changes: a change made on an older version is lost. A client that
+    was deleted is found by nobody; its id is never given again.
     """
 
     id: ClientId
@@ -102,11 +119,14 @@ class Client:
     name: str
     description: str = ""
     owner: UserId
+    organisation: OrganisationNumber | None = None
     authentication: ClientAuthentication = ClientAuthentication.ANY_SECRET
     grants: frozenset[str] = frozenset({"client_credentials"})
     scopes: tuple[str, ...] = ()
     default_scopes: tuple[str, ...] = ()
     redirect_uris: tuple[str, ...] = ()
+    token_quota: Quota | None = None
+    api_quota: Quota | None = None
     created_at: Instant
     disabled_at: Instant | None = None
     version: int = 1
@@ -114,11 +134,12 @@ class Client:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientFacts:
-    """All that a decision about a client needs, read together."""
+    """All that a decision about a client needs, read together. `organisation`: the one that it belongs to."""
 
     client: Client
     owner: User
     secrets: tuple[ClientSecret, ...] = ()
+    organisation: Organisation | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

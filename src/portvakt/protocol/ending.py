@@ -1,9 +1,10 @@
-"""How a grant ends, whoever ends it: the user, the client, or a replay."""
+"""How things end before their time: a grant, whoever ends it, and whatever else guards are told of."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from portvakt.model.behalf import Ended
 from portvakt.model.change import AddRevocation, RevokeFamily, RevokeGrant
 from portvakt.model.values import Instant, Seconds
 
@@ -11,6 +12,10 @@ if TYPE_CHECKING:
     from portvakt.model.behalf import Family, Grant
     from portvakt.model.change import Change
     from portvakt.model.nouns import Issuer
+    from portvakt.model.values import ClientId, IssuerName, KeyId, OrganisationNumber, UserId
+
+LONGEST_LIFETIME = Seconds(86_400)
+"""The most that an issuer's settings allow an access token."""
 
 CLOCKS_DIFFER = Seconds(60)
 """Guards remember a revocation so much longer than the last token lives: their clocks and leeway are their own."""
@@ -20,8 +25,33 @@ def end_grant(issuer: Issuer, grant: Grant, now: Instant) -> tuple[Change, ...]:
     """Return what ends a grant, its codes and refresh tokens with it, and tells the guards; nothing if it ended."""
     if grant.revoked_at is not None:
         return ()
-    until = Instant(now + issuer.lifetime + CLOCKS_DIFFER)
-    return (RevokeGrant(issuer.name, grant.id, now), AddRevocation(issuer.name, grant.id, until))
+    told = AddRevocation(issuer.name, Ended.GRANT, grant.id, _remembered(now))
+    return (RevokeGrant(issuer.name, grant.id, now), told)
+
+
+def end_client(issuer: IssuerName, client_id: ClientId, now: Instant) -> AddRevocation:
+    """Return what has guards refuse all that a client got until now, and not what it gets once it is enabled again."""
+    return AddRevocation(issuer, Ended.CLIENT, client_id, _remembered(now), before=now)
+
+
+def end_user(issuer: IssuerName, user_id: UserId, now: Instant) -> AddRevocation:
+    """As `end_client`, for a user."""
+    return AddRevocation(issuer, Ended.USER, user_id, _remembered(now), before=now)
+
+
+def end_organisation(issuer: IssuerName, number: OrganisationNumber, now: Instant) -> AddRevocation:
+    """As `end_client`, for an organisation."""
+    return AddRevocation(issuer, Ended.ORGANISATION, number, _remembered(now), before=now)
+
+
+def end_key(issuer: IssuerName, key_id: KeyId, now: Instant) -> AddRevocation:
+    """Return what has guards refuse all that a key has signed, for good."""
+    return AddRevocation(issuer, Ended.KEY, key_id, _remembered(now))
+
+
+def _remembered(now: Instant) -> Instant:
+    # Not the issuer's lifetime: what was signed before the settings lowered it lives on by the older one.
+    return Instant(now + LONGEST_LIFETIME + CLOCKS_DIFFER)
 
 
 def end_family(issuer: Issuer, family: Family, grant: Grant, now: Instant) -> tuple[Change, ...]:

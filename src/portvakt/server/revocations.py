@@ -1,4 +1,4 @@
-"""`<issuer>/revocations`: the grants that ended before their tokens did, for the guards."""
+"""`<issuer>/revocations`: what ended before its tokens did, for the guards."""
 
 from __future__ import annotations
 
@@ -83,8 +83,7 @@ class RevocationList:
         if len(asked) > 1 or not all(_is_cursor(cursor) for cursor in asked):
             return _NO_CURSOR
         page = await self._list.after(asked[0] if asked else None)
-        told = [{"kind": entry.kind, "id": entry.id, "until": entry.until} for entry in page.revocations]
-        return Granted(json_reply({"cursor": page.cursor, "revocations": told}))
+        return Granted(json_reply({"cursor": page.cursor, "revocations": [_shown(each) for each in page.revocations]}))
 
     async def _who(self, call: Call) -> ClientFacts | Refused:
         sent = [value for name, value in call.scope["headers"] if name == b"authorization"]
@@ -139,7 +138,12 @@ class RevocationList:
 
 
 def _told(revocation: Revocation) -> Revoked:
-    return Revoked("grant", revocation.grant_id, revocation.until)
+    return Revoked(revocation.kind, revocation.id, revocation.until, revocation.before)
+
+
+def _shown(told: Revoked) -> dict[str, str | int]:
+    entry: dict[str, str | int] = {"kind": told.kind, "id": told.id, "until": told.until}
+    return entry if told.before is None else {**entry, "before": told.before}
 
 
 def _is_cursor(text: str) -> bool:

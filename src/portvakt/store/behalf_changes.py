@@ -11,8 +11,6 @@ from portvakt.model.change import (
     AddCode,
     AddFamily,
     AddGrant,
-    AddMember,
-    AddOrganisation,
     AddRefreshToken,
     AddRevocation,
     AddSession,
@@ -24,11 +22,9 @@ from portvakt.model.change import (
     NoteRepeat,
     RedeemCode,
     RedeemRefreshToken,
-    RemoveMember,
     RevokeApiKey,
     RevokeFamily,
     RevokeGrant,
-    SetOrganisationDisabled,
     SetPassword,
 )
 from portvakt.store.behalf_rows import TABLES, row_of
@@ -39,8 +35,6 @@ from portvakt.store.schema import (
     CODES,
     FAMILIES,
     GRANTS,
-    MEMBERSHIPS,
-    ORGANISATIONS,
     PASSWORDS,
     REFRESH_TOKENS,
     REVISION,
@@ -54,21 +48,11 @@ if TYPE_CHECKING:
 
     from portvakt.model.values import Instant, IssuerName
 
-Addition = AddOrganisation | AddSession | AddTransaction | AddGrant | AddCode | AddFamily | AddRefreshToken | AddApiKey
+Addition = AddSession | AddTransaction | AddGrant | AddCode | AddFamily | AddRefreshToken | AddApiKey
 Ending = EndSession | AnswerTransaction | RevokeGrant | RevokeFamily | RevokeApiKey
 OfFamily = AdvanceFamily | NoteRepeat
 BehalfChange = (
-    Addition
-    | Ending
-    | OfFamily
-    | SetOrganisationDisabled
-    | SetPassword
-    | AddMember
-    | RemoveMember
-    | RedeemCode
-    | RedeemRefreshToken
-    | ForgetReissue
-    | AddRevocation
+    Addition | Ending | OfFamily | SetPassword | RedeemCode | RedeemRefreshToken | ForgetReissue | AddRevocation
 )
 
 
@@ -76,8 +60,7 @@ def statement_of(change: BehalfChange, dialect: str) -> Executable:
     """As `statements.statement_of`."""
     match change:
         case (
-            AddOrganisation(noun)
-            | AddSession(noun)
+            AddSession(noun)
             | AddTransaction(noun)
             | AddGrant(noun)
             | AddCode(noun)
@@ -88,8 +71,6 @@ def statement_of(change: BehalfChange, dialect: str) -> Executable:
             return insert_new(TABLES[type(noun)], row_of(noun), dialect)
         case SetPassword(password):
             return insert_or_replace(PASSWORDS, row_of(password), dialect)
-        case SetOrganisationDisabled() | AddMember() | RemoveMember():
-            return _of_organisation(change, dialect)
         case EndSession() | AnswerTransaction() | RevokeGrant() | RevokeFamily() | RevokeApiKey():
             return _ending(change)
         case RedeemCode(issuer, digest, redeemed_at):
@@ -114,20 +95,6 @@ def statement_of(change: BehalfChange, dialect: str) -> Executable:
             return _add_revocation(change, dialect)
         case _:
             assert_never(change)
-
-
-def _of_organisation(change: SetOrganisationDisabled | AddMember | RemoveMember, dialect: str) -> Executable:
-    if isinstance(change, SetOrganisationDisabled):
-        one = (ORGANISATIONS.c.issuer == checked_id(change.issuer), ORGANISATIONS.c.number == checked_id(change.number))
-        return ORGANISATIONS.update().where(*one).values(disabled_at=checked_end(change.disabled_at))
-    key = {
-        "issuer": checked_id(change.issuer),
-        "user_id": checked_id(change.user_id),
-        "organisation": checked_id(change.number),
-    }
-    if isinstance(change, AddMember):
-        return insert_new(MEMBERSHIPS, {**key, "since": checked_moment(change.since)}, dialect)
-    return MEMBERSHIPS.delete().where(*(MEMBERSHIPS.c[name] == value for name, value in key.items()))
 
 
 def _ending(change: Ending) -> Update:
@@ -201,8 +168,10 @@ def _add_revocation(change: AddRevocation, dialect: str) -> Executable:
     row = {
         "issuer": literal(checked_id(change.issuer)),
         "sequence": REVISION.c.value + 1,
-        "grant_id": literal(checked_id(change.grant_id)),
+        "kind": literal(change.kind.value),
+        "id": literal(checked_id(change.id)),
         "until": literal(checked_moment(change.until)),
+        "before": literal(checked_end(change.before), REVOCATIONS.c.before.type),
     }
     chosen = select(*row.values()).where(REVISION.c.id == 1).with_for_update()
     return insert_selected(REVOCATIONS, [*row], chosen, dialect)

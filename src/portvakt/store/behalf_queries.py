@@ -26,7 +26,7 @@ from portvakt.store.schema import (
     TRANSACTIONS,
     USERS,
 )
-from portvakt.store.statements import ISSUER
+from portvakt.store.statements import HOLDERS, ISSUER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -40,6 +40,7 @@ MOST = 2**63 - 1  # BIGINT
 STANDING: Mapping[str, FromClause] = {
     **FACTS,
     "owner": OWNERS,
+    "holder": HOLDERS,
     "user": USERS,
     "grant": GRANTS,
     "organisation": ORGANISATIONS,
@@ -63,8 +64,9 @@ def _same(issuer_of: FromClause, table: FromClause, **columns: str) -> ColumnEle
 def _on_standing(start: FromClause) -> FromClause:
     """Join to something that holds GRANTS whatever a grant rests on."""
     return (
-        start.join(CLIENTS, _same(GRANTS, CLIENTS, id="client_id"))
+        start.join(CLIENTS, and_(_same(GRANTS, CLIENTS, id="client_id"), CLIENTS.c.deleted_at.is_(None)))
         .join(OWNERS, _same(CLIENTS, OWNERS, id="owner"))
+        .outerjoin(HOLDERS, _same(CLIENTS, HOLDERS, number="organisation"))
         .join(USERS, _same(GRANTS, USERS, id="user_id"))
         .outerjoin(ORGANISATIONS, _same(GRANTS, ORGANISATIONS, number="organisation"))
         .outerjoin(MEMBERSHIPS, _same(GRANTS, MEMBERSHIPS, user_id="user_id", organisation="organisation"))
@@ -203,6 +205,6 @@ _LAST_OF_PAGE = (
 REVOCATIONS_AFTER = (
     select(REVOCATIONS)
     .where(*_LATER, REVOCATIONS.c.sequence <= func.coalesce(_LAST_OF_PAGE, MOST))
-    .order_by(REVOCATIONS.c.sequence, REVOCATIONS.c.grant_id)
+    .order_by(REVOCATIONS.c.sequence, REVOCATIONS.c.id)
 )
 """The next revocations, and all that share the last one's number, or a reader would go on behind them."""

@@ -13,6 +13,7 @@ from portvakt.model.behalf import (
     ApiKeyFacts,
     Code,
     CodeFacts,
+    Ended,
     Family,
     Grant,
     Organisation,
@@ -33,14 +34,13 @@ from portvakt.store.checks import (
     checked_text,
     checked_words,
 )
-from portvakt.store.rows import facts_from, part_of, user_from
+from portvakt.store.rows import facts_from, known, part_of, user_from
 from portvakt.store.schema import (
     API_KEYS,
     CODES,
     DIGEST,
     FAMILIES,
     GRANTS,
-    ORGANISATIONS,
     PASSWORDS,
     REFRESH_TOKENS,
     SESSIONS,
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 
     from portvakt.store.rows import Fields
 
-Noun = ApiKey | Code | Family | Grant | Organisation | Password | RefreshToken | Session | Transaction
+Noun = ApiKey | Code | Family | Grant | Password | RefreshToken | Session | Transaction
 NounT = TypeVar(
     "NounT", ApiKey, Code, Family, Grant, Organisation, Password, RefreshToken, Session, Transaction, Revocation
 )
@@ -65,7 +65,6 @@ TABLES: Mapping[type[Noun], Table] = {
     Code: CODES,
     Family: FAMILIES,
     Grant: GRANTS,
-    Organisation: ORGANISATIONS,
     Password: PASSWORDS,
     RefreshToken: REFRESH_TOKENS,
     Session: SESSIONS,
@@ -73,7 +72,7 @@ TABLES: Mapping[type[Noun], Table] = {
 }
 
 MEMBERS: Mapping[type[Any], tuple[str, ...]] = {
-    kind: tuple(member.name for member in fields(kind)) for kind in (*TABLES, Revocation)
+    kind: tuple(member.name for member in fields(kind)) for kind in (*TABLES, Organisation, Revocation)
 }
 
 
@@ -108,6 +107,8 @@ def noun_or_none(kind: type[NounT], row: Mapping[Any, Any], part: str) -> NounT 
 def _member(name: str, value: Any) -> Any:
     if name == "scopes":
         return tuple(json.loads(value))
+    if name == "kind":
+        return known(Ended, value)
     return bytes(value) if isinstance(value, memoryview) else value
 
 

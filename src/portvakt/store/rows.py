@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from dataclasses import replace
+from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from portvakt.model.behalf import Organisation
 from portvakt.model.nouns import Algorithm, Client, ClientAuthentication, ClientFacts, ClientSecret, SigningKey, User
-from portvakt.model.values import ClientId, Instant, IssuerName, KeyId, SecretId, UserId
+from portvakt.model.provider import Quota
+from portvakt.model.values import (
+    ClientId,
+    Instant,
+    IssuerName,
+    KeyId,
+    OrganisationNumber,
+    Seconds,
+    SecretId,
+    UserId,
+)
 from portvakt.store.checks import checked_end, checked_id, checked_moment, checked_text, checked_words
 from portvakt.store.errors import StoreUnavailable
-from portvakt.store.schema import CLIENT_SECRETS, CLIENTS, USERS
+from portvakt.store.schema import CLIENT_SECRETS, CLIENTS, ORGANISATIONS, USERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,16 +32,17 @@ if TYPE_CHECKING:
 
 Fields = dict[str, Any]
 
-FACTS: Mapping[str, Table] = {"client": CLIENTS, "owner": USERS, "secret": CLIENT_SECRETS}
-"""The parts of a row of client, owner and secret side by side: what each column's name begins with, and its table."""
+FACTS: Mapping[str, Table] = {"client": CLIENTS, "owner": USERS, "secret": CLIENT_SECRETS, "holder": ORGANISATIONS}
+"""The parts of a row of client, owner, secret and the organisation that the client belongs to, side by side: what each
+column's name begins with, and its table."""
 
 
-def email_key(email: str) -> str:
-    """The form in which addresses are compared: without letter case.
+def search_key(text: str) -> str:
+    """The form in which addresses and names are compared and put in order: without letter case.
 
     Two addresses with one key may still be two mailboxes: send mail to the stored one, never to the one asked for.
     """
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", email).casefold())
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
 def row_of_user(user: User) -> Fields:
@@ -37,11 +51,12 @@ def row_of_user(user: User) -> Fields:
         "issuer": checked_id(user.issuer),
         "id": checked_id(user.id),
         "email": checked_text(user.email),
-        "email_key": email_key(user.email),
+        "email_key": search_key(user.email),
         "roles": checked_words(sorted(user.roles)),
         "created_at": checked_moment(user.created_at),
         "disabled_at": checked_end(user.disabled_at),
         "locale": None if user.locale is None else checked_text(user.locale),
+        "version": user.version,
     }
 
 
@@ -61,6 +76,10 @@ def row_of_client(client: Client) -> Fields:
         "disabled_at": checked_end(client.disabled_at),
         "version": client.version,
         "redirect_uris": checked_words(client.redirect_uris),
+        "name_key": search_key(client.name),
+        "organisation": None if client.organisation is None else checked_id(client.organisation),
+        "token_quota": _quota_text(client.token_quota),
+        "api_quota": _quota_text(client.api_quota),
     }
 
 
@@ -77,6 +96,20 @@ def row_of_secret(issuer: IssuerName, secret: ClientSecret) -> Fields:
         "expires_at": checked_end(secret.expires_at),
         "revoked_at": checked_end(secret.revoked_at),
         "last_used_at": checked_end(secret.last_used_at),
+        "last_used_from": None if secret.last_used_from is None else checked_text(secret.last_used_from),
+    }
+
+
+def row_of_organisation(organisation: Organisation) -> Fields:
+    """An organisation as a row."""
+    return {
+        "issuer": checked_id(organisation.issuer),
+        "number": checked_id(organisation.number),
+        "name": checked_text(organisation.name),
+        "created_at": checked_moment(organisation.created_at),
+        "disabled_at": checked_end(organisation.disabled_at),
+        "version": organisation.version,
+        "name_key": search_key(organisation.name),
     }
 
 
@@ -105,6 +138,19 @@ def user_from(row: Mapping[Any, Any]) -> User:
         roles=frozenset(json.loads(row["roles"])),
         created_at=Instant(row["created_at"]),
         disabled_at=row["disabled_at"],
+        version=row["version"],
+    )
+
+
+def organisation_from(row: Mapping[Any, Any]) -> Organisation:
+    """The organisation in a row."""
+    return Organisation(
+        issuer=IssuerName(row["issuer"]),
+        number=OrganisationNumber(row["number"]),
+        name=row["name"],
+        created_at=Instant(row["created_at"]),
+        disabled_at=row["disabled_at"],
+        version=row["version"],
     )
 
 
@@ -116,11 +162,14 @@ def client_from(row: Mapping[Any, Any]) -> Client:
         name=row["name"],
         description=row["description"],
         owner=UserId(row["owner"]),
-        authentication=_known(ClientAuthentication, row["authentication"]),
+        organisation=row["organisation"],
+        authentication=known(ClientAuthentication, row["authentication"]),
         grants=frozenset(json.loads(row["grants"])),
         scopes=tuple(json.loads(row["scopes"])),
         default_scopes=tuple(json.loads(row["default_scopes"])),
         redirect_uris=tuple(json.loads(row["redirect_uris"])),
+        token_quota=_quota_from(row["token_quota"]),
+        api_quota=_quota_from(row["api_quota"]),
         created_at=Instant(row["created_at"]),
         disabled_at=row["disabled_at"],
         version=row["version"],
@@ -139,6 +188,7 @@ def secret_from(row: Mapping[Any, Any]) -> ClientSecret:
         expires_at=row["expires_at"],
         revoked_at=row["revoked_at"],
         last_used_at=row["last_used_at"],
+        last_used_from=row["last_used_from"],
     )
 
 
@@ -148,7 +198,7 @@ def key_from(row: Mapping[Any, Any]) -> SigningKey:
         id=KeyId(row["id"]),
         issuer=IssuerName(row["issuer"]),
         number=row["number"],
-        algorithm=_known(Algorithm, row["algorithm"]),
+        algorithm=known(Algorithm, row["algorithm"]),
         public_jwk=row["public_jwk"],
         sealed=bytes(row["sealed"]),
         created_at=Instant(row["created_at"]),
@@ -168,24 +218,35 @@ def facts_from(found: Sequence[Mapping[Any, Any]]) -> list[ClientFacts]:
     A client stands in one row for each of its secrets, or in one row whose secret is all NULL; in more where the
     rows tell of other things too.
     """
-    facts: dict[tuple[str, str], tuple[Client, User, dict[str, ClientSecret]]] = {}
+    facts: dict[tuple[str, str], tuple[ClientFacts, dict[str, ClientSecret]]] = {}
     for row in found:
-        client, owner, secret = (part_of(row, part, table) for part, table in FACTS.items())
-        known = (client["issuer"], client["id"])
-        if known not in facts:
-            facts[known] = (client_from(client), user_from(owner), {})
+        client, owner, secret, holder = (part_of(row, part, table) for part, table in FACTS.items())
+        key = (client["issuer"], client["id"])
+        if key not in facts:
+            organisation = None if holder["issuer"] is None else organisation_from(holder)
+            one = ClientFacts(client=client_from(client), owner=user_from(owner), organisation=organisation)
+            facts[key] = (one, {})
         if secret["id"] is not None:
-            facts[known][2][secret["id"]] = secret_from(secret)
-    return [
-        ClientFacts(client=client, owner=owner, secrets=tuple(secrets.values()))
-        for client, owner, secrets in facts.values()
-    ]
+            facts[key][1][secret["id"]] = secret_from(secret)
+    return [replace(one, secrets=tuple(secrets.values())) for one, secrets in facts.values()]
 
 
-EnumT = TypeVar("EnumT", ClientAuthentication, Algorithm)
+def _quota_text(quota: Quota | None) -> str | None:
+    return None if quota is None else json.dumps([quota.limit, quota.window])
 
 
-def _known(kind: type[EnumT], value: str) -> EnumT:
+def _quota_from(text: str | None) -> Quota | None:
+    if text is None:
+        return None
+    limit, window = json.loads(text)
+    return Quota(limit, Seconds(window))
+
+
+EnumT = TypeVar("EnumT", bound=Enum)
+
+
+def known(kind: type[EnumT], value: str) -> EnumT:
+    """The member of an enumeration that a row names. Raises: StoreUnavailable if this version has none such."""
     try:
         return kind(value)
     except ValueError:

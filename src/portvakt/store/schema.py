@@ -21,10 +21,11 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest migration. Later ones sort after earlier ones: so a database ahead is told from one behind."""
 
 METADATA = MetaData()
@@ -32,8 +33,20 @@ METADATA = MetaData()
 # Ids sort by their bytes on both databases, or pages of a list would differ.
 NAME = String(255).with_variant(String(255, collation="C"), "postgresql")
 
+KEY = Text().with_variant(Text(collation="C"), "postgresql")
+"""What is searched by its first letters, so a range of keys: see `rows.search_key`."""
+
+NUMBER = BigInteger().with_variant(Integer, "sqlite")
+"""Given by the database, each greater than those before it, and never again."""
+
 DIGEST = LargeBinary(32)
 """HMAC-SHA-256 and nothing else: what it was made of does not fit. The database checks the length too."""
+
+
+def _index(name: str, *columns: str, where: str) -> Index:
+    """An index of some rows alone: a query uses it if it says the same words."""
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
 
 USERS = Table(
     "users",
@@ -41,11 +54,12 @@ USERS = Table(
     Column("issuer", NAME, nullable=False),
     Column("id", NAME, nullable=False),
     Column("email", Text, nullable=False),
-    Column("email_key", Text, nullable=False),  # the address without letter case
+    Column("email_key", KEY, nullable=False),  # the address without letter case
     Column("roles", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("disabled_at", BigInteger),
     Column("locale", Text),
+    Column("version", BigInteger, nullable=False, server_default="1"),
     PrimaryKeyConstraint("issuer", "id", name="pk_users"),
     UniqueConstraint("issuer", "email_key", name="uq_users_email"),
 )
@@ -66,17 +80,21 @@ CLIENTS = Table(
     Column("disabled_at", BigInteger),
     Column("version", BigInteger, nullable=False),
     Column("redirect_uris", Text, nullable=False, server_default="[]"),  # versions before 0002 name no such column
+    Column("name_key", KEY, nullable=False, server_default=text("''")),
+    Column("organisation", NAME),
+    Column("token_quota", Text),  # JSON: [requests, seconds]
+    Column("api_quota", Text),
+    Column("deleted_at", BigInteger),  # the row stays: its id is not given again, and what refers to it stays whole
     PrimaryKeyConstraint("issuer", "id", name="pk_clients"),
     ForeignKeyConstraint(("issuer", "owner"), ("users.issuer", "users.id"), name="fk_clients_owner"),
     CheckConstraint("version >= 1", name="ck_clients_version"),
-    Index("ix_clients_owner", "issuer", "owner"),
+    # However many were deleted, a page does not walk over them.
+    _index("ix_clients_live", "issuer", "id", where="deleted_at IS NULL"),
+    _index("ix_clients_owner", "issuer", "owner", "id", where="deleted_at IS NULL AND organisation IS NULL"),
+    _index("ix_clients_organisation", "issuer", "organisation", "id", where="deleted_at IS NULL"),
+    _index("ix_clients_name", "issuer", "name_key", "id", where="deleted_at IS NULL"),
     # The few whose programs may run in a browser, among however many that do not.
-    Index(
-        "ix_clients_public",
-        "issuer",
-        sqlite_where=text("authentication = 'none'"),
-        postgresql_where=text("authentication = 'none'"),
-    ),
+    _index("ix_clients_public", "issuer", where="authentication = 'none'"),
 )
 
 CLIENT_SECRETS = Table(
@@ -92,6 +110,7 @@ CLIENT_SECRETS = Table(
     Column("expires_at", BigInteger),
     Column("revoked_at", BigInteger),
     Column("last_used_at", BigInteger),
+    Column("last_used_from", Text),
     PrimaryKeyConstraint("issuer", "id", name="pk_client_secrets"),
     ForeignKeyConstraint(("issuer", "client_id"), ("clients.issuer", "clients.id"), name="fk_client_secrets_client"),
     # HMAC-SHA-256 and nothing else: a secret itself does not fit.
@@ -138,7 +157,10 @@ ORGANISATIONS = Table(
     Column("name", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("disabled_at", BigInteger),
+    Column("version", BigInteger, nullable=False, server_default="1"),
+    Column("name_key", KEY, nullable=False, server_default=text("''")),
     PrimaryKeyConstraint("issuer", "number", name="pk_organisations"),
+    Index("ix_organisations_name", "issuer", "name_key", "number"),
 )
 
 MEMBERSHIPS = Table(
@@ -148,6 +170,7 @@ MEMBERSHIPS = Table(
     Column("user_id", NAME, nullable=False),
     Column("organisation", NAME, nullable=False),
     Column("since", BigInteger, nullable=False),
+    Column("administrator", Boolean, nullable=False, server_default=false()),
     PrimaryKeyConstraint("issuer", "user_id", "organisation", name="pk_memberships"),
     ForeignKeyConstraint(("issuer", "user_id"), ("users.issuer", "users.id"), name="fk_memberships_user"),
     ForeignKeyConstraint(
@@ -155,7 +178,7 @@ MEMBERSHIPS = Table(
         ("organisations.issuer", "organisations.number"),
         name="fk_memberships_organisation",
     ),
-    Index("ix_memberships_organisation", "issuer", "organisation"),
+    Index("ix_memberships_organisation", "issuer", "organisation", "user_id"),
 )
 
 SESSIONS = Table(
@@ -218,6 +241,7 @@ GRANTS = Table(
         ("issuer", "organisation"), ("organisations.issuer", "organisations.number"), name="fk_grants_organisation"
     ),
     Index("ix_grants_user", "issuer", "user_id", "client_id"),
+    _index("ix_grants_client", "issuer", "client_id", "id", where="revoked_at IS NULL"),
     Index("ix_grants_revoked", "revoked_at"),
 )
 
@@ -281,12 +305,7 @@ REFRESH_TOKENS = Table(
     CheckConstraint("length(digest) = 32", name="ck_refresh_tokens_digest"),
     CheckConstraint("length(request) = 32", name="ck_refresh_tokens_request"),
     Index("ix_refresh_tokens_expires", "expires_at"),
-    Index(
-        "ix_refresh_tokens_reissue",
-        "redeemed_at",
-        sqlite_where=text("reissue IS NOT NULL"),
-        postgresql_where=text("reissue IS NOT NULL"),
-    ),
+    _index("ix_refresh_tokens_reissue", "redeemed_at", where="reissue IS NOT NULL"),
 )
 
 REVOCATIONS = Table(
@@ -294,9 +313,12 @@ REVOCATIONS = Table(
     METADATA,
     Column("issuer", NAME, nullable=False),
     Column("sequence", BigInteger, nullable=False),
-    Column("grant_id", NAME, nullable=False),  # no foreign key: a guard is told also of a grant that was deleted
+    Column("id", NAME, nullable=False),  # no foreign key: a guard is told also of what was deleted
     Column("until", BigInteger, nullable=False),
-    PrimaryKeyConstraint("issuer", "sequence", "grant_id", name="pk_revocations"),
+    Column("kind", Text, nullable=False, server_default="grant"),
+    Column("before", BigInteger),
+    # Ids of two kinds are never alike: each kind has its prefix, and an organisation's is its number.
+    PrimaryKeyConstraint("issuer", "sequence", "id", name="pk_revocations"),
     Index("ix_revocations_until", "until"),
 )
 
@@ -319,6 +341,57 @@ API_KEYS = Table(
     ),
     Index("ix_api_keys_user", "issuer", "user_id"),
 )
+
+AUDIT = Table(
+    "audit",
+    METADATA,
+    Column("number", NUMBER, primary_key=True),
+    Column("issuer", NAME, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("act", NAME, nullable=False),
+    Column("object", Text, nullable=False),
+    Column("client", NAME),
+    Column("user_id", NAME),
+    Column("organisation", NAME),
+    Column("before", Text, nullable=False),  # JSON objects, both
+    Column("after", Text, nullable=False),
+    Column("actor_kind", Text, nullable=False),
+    Column("actor_issuer", NAME),
+    Column("actor_id", KEY, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Index("ix_audit_issuer", "issuer", "number"),
+    Index("ix_audit_client", "issuer", "client", "number"),
+    Index("ix_audit_user", "issuer", "user_id", "number"),
+    Index("ix_audit_organisation", "issuer", "organisation", "number"),
+    Index("ix_audit_act", "issuer", "act", "number"),
+    Index("ix_audit_actor", "issuer", "actor_id", "number"),
+    sqlite_autoincrement=True,
+)
+"""Only grows: triggers refuse to change and to delete. No foreign keys: it outlives what it tells of."""
+
+REFUSALS = Table(
+    "refusals",
+    METADATA,
+    Column("number", NUMBER, primary_key=True),
+    Column("reference", NAME, nullable=False),
+    Column("issuer", NAME, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("client_id", NAME),
+    Column("method", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("near", Text, nullable=False),
+    Column("hints", Text, nullable=False),  # a JSON object
+    Index("ix_refusals_reference", "reference"),
+    Index("ix_refusals_client", "issuer", "client_id", "number"),
+    Index("ix_refusals_at", "at"),
+    sqlite_autoincrement=True,
+)
+"""A ring: the newest, for some days."""
 
 REVISION = Table(
     "revision",

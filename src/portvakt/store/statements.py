@@ -6,29 +6,29 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Integer, and_, bindparam, case, select, text
 
+from portvakt.model.audit import NOBODY
 from portvakt.model.change import (
     AddClient,
     AddKey,
     AddSecret,
     AddUser,
-    ChangeClient,
     ExpireSecret,
     RetireKey,
-    SetClientDisabled,
-    SetUserDisabled,
 )
-from portvakt.store import behalf_changes
-from portvakt.store.checks import checked_end, checked_id, checked_moment
+from portvakt.store import administration_changes, behalf_changes
+from portvakt.store.checks import checked_id, checked_moment
 from portvakt.store.inserting import insert_new
 from portvakt.store.rows import FACTS, row_of_client, row_of_key, row_of_secret, row_of_user
-from portvakt.store.schema import CLIENT_SECRETS, CLIENTS, REVISION, SIGNING_KEYS, USERS
+from portvakt.store.schema import CLIENT_SECRETS, CLIENTS, ORGANISATIONS, REVISION, SIGNING_KEYS, USERS
 
 if TYPE_CHECKING:
     from sqlalchemy import BindParameter, Executable, FromClause, Select
 
+    from portvakt.model.audit import By
     from portvakt.model.change import Change
 
 CHANNEL = "portvakt_change"
+HOLDERS = ORGANISATIONS.alias("holders")
 
 _RAISE_REVISION = REVISION.update().where(REVISION.c.id == 1).values(value=REVISION.c.value + 1)
 
@@ -39,26 +39,23 @@ AFTER_CHANGES: dict[str, tuple[Executable, ...]] = {
 """What every set of changes ends with, so that watches see it."""
 
 
-def statement_of(change: Change, dialect: str) -> Executable:
-    """The statement that makes a change true, if it touches exactly one row.
+def statement_of(change: Change, dialect: str, by: By = NOBODY) -> Executable:
+    """The statement that makes a change true, if it touches exactly one row. `by`: who does it, for the log.
 
     Raises: ValueError if the change holds what no database can (a NUL, a lone surrogate, an id that no
     look-up would find).
     """
+    if isinstance(change, administration_changes.AdministrationChange):
+        return administration_changes.statement_of(change, dialect, by)
     match change:
         case AddUser(user):
             return insert_new(USERS, row_of_user(user), dialect)
-        case SetUserDisabled(issuer, user_id, disabled_at):
-            one_user = (USERS.c.issuer == checked_id(issuer), USERS.c.id == checked_id(user_id))
-            return USERS.update().where(*one_user).values(disabled_at=checked_end(disabled_at))
         case AddClient(client):
             return insert_new(CLIENTS, row_of_client(client), dialect)
         case AddSecret(issuer, secret):
             return insert_new(CLIENT_SECRETS, row_of_secret(issuer, secret), dialect)
         case AddKey(key):
             return insert_new(SIGNING_KEYS, row_of_key(key), dialect)
-        case ChangeClient() | SetClientDisabled():
-            return _client_update(change)
         case ExpireSecret():
             return _expire_secret(change)
         case RetireKey(issuer, key_id, published_until):
@@ -73,15 +70,6 @@ def statement_of(change: Change, dialect: str) -> Executable:
             )
         case _:
             return behalf_changes.statement_of(change, dialect)
-
-
-def _client_update(change: ChangeClient | SetClientDisabled) -> Executable:
-    one = CLIENTS.update().where(
-        CLIENTS.c.issuer == checked_id(change.issuer), CLIENTS.c.id == checked_id(change.client_id)
-    )
-    if isinstance(change, ChangeClient):
-        return one.where(CLIENTS.c.version == change.version).values(version=CLIENTS.c.version + 1)
-    return one.values(disabled_at=checked_end(change.disabled_at))
 
 
 def _expire_secret(change: ExpireSecret) -> Executable:
@@ -101,11 +89,15 @@ def _expire_secret(change: ExpireSecret) -> Executable:
 
 
 def _facts(clients: FromClause) -> Select[Any]:
-    joined = clients.join(USERS, and_(USERS.c.issuer == clients.c.issuer, USERS.c.id == clients.c.owner)).outerjoin(
-        CLIENT_SECRETS,
-        and_(CLIENT_SECRETS.c.issuer == clients.c.issuer, CLIENT_SECRETS.c.client_id == clients.c.id),
+    joined = (
+        clients.join(USERS, and_(USERS.c.issuer == clients.c.issuer, USERS.c.id == clients.c.owner))
+        .outerjoin(
+            CLIENT_SECRETS,
+            and_(CLIENT_SECRETS.c.issuer == clients.c.issuer, CLIENT_SECRETS.c.client_id == clients.c.id),
+        )
+        .outerjoin(HOLDERS, and_(HOLDERS.c.issuer == clients.c.issuer, HOLDERS.c.number == clients.c.organisation))
     )
-    parts = zip(FACTS, (clients, USERS, CLIENT_SECRETS), strict=True)
+    parts = zip(FACTS, (clients, USERS, CLIENT_SECRETS, HOLDERS), strict=True)
     columns = (column.label(f"{part}_{column.name}") for part, table in parts for column in table.c)
     order = (clients.c.id, CLIENT_SECRETS.c.created_at, CLIENT_SECRETS.c.id)
     return select(*columns).select_from(joined).order_by(*order)
@@ -113,12 +105,14 @@ def _facts(clients: FromClause) -> Select[Any]:
 
 ISSUER: BindParameter[str] = bindparam("issuer")
 
-ONE_CLIENT = _facts(CLIENTS).where(CLIENTS.c.issuer == ISSUER, CLIENTS.c.id == bindparam("id"))
+LIVE = CLIENTS.c.deleted_at.is_(None)
+
+ONE_CLIENT = _facts(CLIENTS).where(CLIENTS.c.issuer == ISSUER, CLIENTS.c.id == bindparam("id"), LIVE)
 """A client, its owner and its secrets, oldest secret first."""
 
 PAGE_OF_CLIENTS = _facts(
     select(CLIENTS)
-    .where(CLIENTS.c.issuer == ISSUER, CLIENTS.c.id > bindparam("after"))
+    .where(CLIENTS.c.issuer == ISSUER, CLIENTS.c.id > bindparam("after"), LIVE)
     .order_by(CLIENTS.c.id)
     .limit(bindparam("limit", type_=Integer))
     .subquery("page")
@@ -126,7 +120,7 @@ PAGE_OF_CLIENTS = _facts(
 """The next clients by id, each as in `ONE_CLIENT`. Every id is greater than the empty text."""
 
 REDIRECTS_OF_PUBLIC_CLIENTS = select(CLIENTS.c.redirect_uris).where(
-    CLIENTS.c.issuer == ISSUER, CLIENTS.c.authentication == text("'none'"), CLIENTS.c.disabled_at.is_(None)
+    CLIENTS.c.issuer == ISSUER, CLIENTS.c.authentication == text("'none'"), CLIENTS.c.disabled_at.is_(None), LIVE
 )
 """The text is spelled out: with a parameter no partial index is used."""
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from portvakt.model.change import AddRevocation, Applied, Lost
+from portvakt.model.audit import NOBODY
+from portvakt.model.change import AddRevocation, Applied, Lost, Note
 from portvakt.store import checks, cleaning, last_use, rows, statements
 from portvakt.store.address import database_at
 from portvakt.store.behalf_reads import BehalfReads
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Executable
 
+    from portvakt.model.audit import By
     from portvakt.model.change import Change
     from portvakt.model.nouns import ClientFacts, SigningKey, User
     from portvakt.model.values import ClientId, Instant, IssuerName, UserId
@@ -113,7 +115,7 @@ class Store(BehalfReads):
         if not (checks.is_id(issuer) and checks.is_text(email)):
             return None
         read = statements.USER_WITH_EMAIL
-        found = await self._read("read a user", read, issuer=issuer, email_key=rows.email_key(email))
+        found = await self._read("read a user", read, issuer=issuer, email_key=rows.search_key(email))
         return rows.user_from(found[0]) if found else None
 
     async def signing_keys(self, issuer: IssuerName) -> tuple[SigningKey, ...]:
@@ -123,8 +125,10 @@ class Store(BehalfReads):
         found = await self._read("read signing keys", statements.KEYS_OF_ISSUER, issuer=issuer)
         return tuple(rows.key_from(row) for row in found)
 
-    async def apply(self, changes: Sequence[Change]) -> Applied | Lost:
+    async def apply(self, changes: Sequence[Change], by: By = NOBODY) -> Applied | Lost:
         """Make all the changes true, in this order (revocations last) and in one transaction, or none of them.
+
+        `by`: who makes them, for the log. Changes that are all `Note` raise no revision: nobody's copy grows old.
 
         Lost: a change found its row taken, gone or altered. No changes are Applied.
         Raises: ValueError, and nothing is written, for a value that no database can hold or that a rule of
@@ -133,26 +137,27 @@ class Store(BehalfReads):
         dialect = self._database.dialect
         # On PostgreSQL a revocation locks what every writer waits for at its end: behind it, none waits for a row.
         in_turn = sorted(changes, key=lambda change: isinstance(change, AddRevocation))
-        planned = [(change, statements.statement_of(change, dialect)) for change in in_turn]
+        planned = [(change, statements.statement_of(change, dialect, by)) for change in in_turn]
         if not planned:
             return Applied()
+        ends = () if all(isinstance(change, Note) for change in changes) else statements.AFTER_CHANGES[dialect]
 
         def work(connection: Connection) -> None:
             for change, statement in planned:
                 if not _touches_one_row(connection, statement):
                     raise _BeatenError(change)
             # Last, since on PostgreSQL every writer waits here for the one before it.
-            for statement in statements.AFTER_CHANGES[dialect]:
+            for statement in ends:
                 connection.execute(statement)
 
-        return await self._patiently("apply changes", self._apply(work))
+        return await self._patiently("apply changes", self._apply(work, is_seen=bool(ends)))
 
-    async def _apply(self, work: Callable[[Connection], None]) -> Applied | Lost:
+    async def _apply(self, work: Callable[[Connection], None], *, is_seen: bool) -> Applied | Lost:
         try:
             await self._database.write(work)
         except _BeatenError as beaten:
             return Lost(beaten.change)
-        if self._watch is not None:
+        if is_seen and self._watch is not None:
             self._watch.applied()
         return Applied()
 

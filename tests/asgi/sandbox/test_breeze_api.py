@@ -45,6 +45,7 @@ def verified(client_id: str) -> Verified:
         scopes=frozenset(),
         organisation_number=None,
         roles=frozenset(),
+        issued_at=Instant(0),
         expires_at=Instant(0),
         token_id="1",
         grant_id=None,

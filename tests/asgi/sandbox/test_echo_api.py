@@ -38,6 +38,7 @@ def let_in(app: App, *, scopes: frozenset[str]) -> App:
             scopes=has,
             organisation_number=None,
             roles=frozenset(),
+            issued_at=Instant(0),
             expires_at=Instant(0),
             token_id="1",
             grant_id=None,

@@ -52,7 +52,7 @@ async def test_a_grant_that_ended_is_told_once_and_after_its_cursor_no_more(stan
 
     assert before.json()["revocations"] == []
     (entry,) = after.json()["revocations"]
-    assert (entry["kind"], entry["until"]) == ("grant", NOW + 600 + 60)
+    assert (entry["kind"], entry["until"]) == ("grant", NOW + 86_400 + 60)
     assert entry["id"].startswith("grant_")
     assert again.json() == {"cursor": after.json()["cursor"], "revocations": []}
     assert (after.header("content-type"), after.header("cache-control")) == ("application/json", "no-store")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import text
 
+from portvakt.model.behalf import Ended
 from portvakt.model.change import (
     AddApiKey,
     AddCode,
@@ -177,7 +178,7 @@ async def test_a_lost_change_is_named_and_leaves_nothing_of_its_set(kept: Store,
     before = await everything(kept)
     around: list[Change] = [AddUser(a_user(id=UserId("user_new"), email="new@example.no")), RevokeGrant(ACME, GRANT, T)]
 
-    outcome = await kept.apply([around[0], change, around[1], AddRevocation(ACME, GRANT, T)])
+    outcome = await kept.apply([around[0], change, around[1], AddRevocation(ACME, Ended.GRANT, GRANT, T)])
 
     assert outcome == Lost(change)
     assert await everything(kept) == before
@@ -294,7 +295,7 @@ async def test_a_repeat_is_noted_while_nothing_has_moved(kept: Store) -> None:
 
 
 async def test_revocations_are_applied_last_in_their_set_and_never_twice(kept: Store) -> None:
-    twice = AddRevocation(ACME, GRANT, T)
+    twice = AddRevocation(ACME, Ended.GRANT, GRANT, T)
 
     assert await kept.apply([twice, twice]) == Lost(twice)
     assert await kept.apply([twice, RevokeGrant(ACME, GRANT, T)]) == Applied()
@@ -379,7 +380,7 @@ async def test_T13_an_id_that_could_never_be_read_is_not_written(store: Store, o
         AddRefreshToken(a_refresh_token(family_id=odd)),
         RedeemRefreshToken(odd, ONE, T, None, None),
         ForgetReissue(ACME, odd, 1),
-        AddRevocation(ACME, odd, T),
+        AddRevocation(ACME, Ended.GRANT, odd, T),
         AddApiKey(an_api_key(id=odd)),
         RevokeApiKey(ACME, odd, T),
     ]

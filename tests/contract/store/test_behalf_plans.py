@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import event
 
+from portvakt.model.behalf import Ended
 from portvakt.model.change import (
     AddCode,
     AddFamily,
@@ -112,7 +113,7 @@ async def kept(store: Store) -> Store:
             AddCode(a_code(digest=digest, grant_id=grant.id)),
             AddFamily(family),
             AddRefreshToken(a_refresh_token(digest=digest, family_id=family.id, reissue=b"r", redeemed_at=T)),
-            AddRevocation(ACME, grant.id, T),
+            AddRevocation(ACME, Ended.GRANT, grant.id, T),
         ]
     await store.apply(changes)
     return store

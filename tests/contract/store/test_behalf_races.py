@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from polling import until
+from portvakt.model.behalf import Ended
 from portvakt.model.change import (
     AddCode,
     AddFamily,
@@ -24,6 +25,7 @@ from portvakt.model.change import (
     Applied,
     Change,
     Lost,
+    NoteRepeat,
     RedeemCode,
     RedeemRefreshToken,
     RevokeFamily,
@@ -55,6 +57,8 @@ if TYPE_CHECKING:
 T = Instant(100)
 CODE = a_code().digest
 ONE = a_refresh_token().digest
+
+REPEAT = NoteRepeat(ACME, FAMILY, 0, 1)
 
 PROCESS = """
 import asyncio, json, sys
@@ -193,13 +197,22 @@ async def test_F6_after_a_grant_was_revoked_nothing_was_redeemed_whoever_was_fir
 
 
 @pytest.mark.services
-@pytest.mark.parametrize("change", [RedeemCode(ACME, CODE, T), AdvanceFamily(ACME, FAMILY, 1)])
-async def test_F6_a_revocation_that_is_under_way_is_waited_for(postgres_url: str, change: Change) -> None:
+@pytest.mark.parametrize(
+    ("change", "ends"),
+    [
+        (RedeemCode(ACME, CODE, T), RevokeGrant(ACME, GRANT, T)),
+        (AdvanceFamily(ACME, FAMILY, 1), RevokeGrant(ACME, GRANT, T)),
+        (AdvanceFamily(ACME, FAMILY, 1), RevokeFamily(ACME, FAMILY, T)),
+        (REPEAT, RevokeGrant(ACME, GRANT, T)),
+        (REPEAT, RevokeFamily(ACME, FAMILY, T)),
+    ],
+)
+async def test_F6_a_revocation_that_is_under_way_is_waited_for(postgres_url: str, change: Change, ends: Change) -> None:
     store = await open_store(postgres_url)
     await store.apply(a_grant_with_a_refresh_token())
 
     with database_at(postgres_url).looking() as other:
-        other.execute(statement_of(RevokeGrant(ACME, GRANT, T), "postgresql"))
+        other.execute(statement_of(ends, "postgresql"))
         late = asyncio.create_task(store.apply([change]))
         await until(lambda: somebody_waits(postgres_url), 2)
         other.commit()
@@ -208,14 +221,28 @@ async def test_F6_a_revocation_that_is_under_way_is_waited_for(postgres_url: str
     await store.close()
 
 
+async def test_F6_of_repeats_and_a_revocation_at_once_no_repeat_is_applied_after_it(
+    store: Store, another_store: Store
+) -> None:
+    await store.apply(a_grant_with_a_refresh_token())
+    sets: list[list[Change]] = [[REPEAT] for _ in range(20)]
+    sets[7] = [RevokeGrant(ACME, GRANT, T)]
+
+    outcomes = await at_once([store, another_store], sets)
+
+    assert outcomes.pop(7) == Applied()
+    assert set(map(repr, outcomes)) <= {repr(Applied()), repr(Lost(REPEAT))}
+    assert await another_store.apply([REPEAT]) == Lost(REPEAT)
+
+
 @pytest.mark.services
 async def test_a_revocation_is_numbered_after_the_one_that_it_waited_for(postgres_url: str) -> None:
     store = await open_store(postgres_url)
     first, second = GrantId("first"), GrantId("second")
 
     with database_at(postgres_url).looking() as other:
-        other.execute(statement_of(AddRevocation(ACME, first, T), "postgresql"))
-        late = asyncio.create_task(store.apply([AddRevocation(ACME, second, T)]))
+        other.execute(statement_of(AddRevocation(ACME, Ended.GRANT, first, T), "postgresql"))
+        late = asyncio.create_task(store.apply([AddRevocation(ACME, Ended.GRANT, second, T)]))
         await until(lambda: somebody_waits(postgres_url), 2)
         assert await store.revocations(ACME, FIRST_REVOCATION, 9) == (FIRST_REVOCATION, [])
         other.exec_driver_sql("UPDATE revision SET value = value + 1")
@@ -223,7 +250,7 @@ async def test_a_revocation_is_numbered_after_the_one_that_it_waited_for(postgre
 
     assert await late == Applied()
     _, told = await store.revocations(ACME, FIRST_REVOCATION, 9)
-    assert [(each.sequence, each.grant_id) for each in told] == [(1, first), (2, second)]
+    assert [(each.sequence, each.id) for each in told] == [(1, first), (2, second)]
     await store.close()
 
 
@@ -234,7 +261,9 @@ async def test_who_tells_the_guards_waits_for_no_row_while_others_wait_for_it(po
 
     with database_at(postgres_url).looking() as other:
         other.exec_driver_sql("UPDATE families SET repeats = 0")
-        late = asyncio.create_task(store.apply([AddRevocation(ACME, GRANT, T), RevokeFamily(ACME, FAMILY, T)]))
+        late = asyncio.create_task(
+            store.apply([AddRevocation(ACME, Ended.GRANT, GRANT, T), RevokeFamily(ACME, FAMILY, T)])
+        )
         await until(lambda: somebody_waits(postgres_url), 2)
         other.exec_driver_sql("UPDATE revision SET value = value + 1")  # the end of every set of changes
         other.commit()
@@ -245,16 +274,17 @@ async def test_who_tells_the_guards_waits_for_no_row_while_others_wait_for_it(po
 
 async def test_a_reader_that_goes_on_from_its_cursor_misses_no_revocation(store: Store, another_store: Store) -> None:
     cursor = FIRST_REVOCATION
-    seen: list[GrantId] = []
+    seen: list[str] = []
 
     async def look() -> None:
         nonlocal cursor
         cursor, told = await store.revocations(ACME, cursor, 3)
-        seen.extend(each.grant_id for each in told)
+        seen.extend(each.id for each in told)
 
     async def write(node: Store, name: str) -> list[GrantId]:
         grants = [GrantId(f"{name}_{turn}") for turn in range(8)]
-        assert [await node.apply([AddRevocation(ACME, each, T)]) for each in grants] == [Applied()] * len(grants)
+        for each in grants:
+            assert await node.apply([AddRevocation(ACME, Ended.GRANT, each, T)]) == Applied()
         return grants
 
     writing = asyncio.gather(*(write((store, another_store)[turn % 2], f"writer_{turn}") for turn in range(8)))

@@ -10,6 +10,7 @@ import pytest
 from portvakt.model.behalf import (
     ApiKeyFacts,
     CodeFacts,
+    Ended,
     RefreshFacts,
     Revocation,
     SessionFacts,
@@ -314,7 +315,8 @@ async def test_an_api_key_is_read_with_what_tells_whether_it_lives(store: Store)
 async def test_nothing_is_found_across_two_issuers_nor_by_another_kinds_digest(store: Store) -> None:
     await applied(store, [*a_grant_with_a_refresh_token(), AddSession(a_session()), AddTransaction(a_transaction())])
     await applied(
-        store, [AddApiKey(an_api_key()), SetPassword(a_password()), AddRevocation(ACME, GRANT, Instant(1_000))]
+        store,
+        [AddApiKey(an_api_key()), SetPassword(a_password()), AddRevocation(ACME, Ended.GRANT, GRANT, Instant(1_000))],
     )
 
     for digest in (a_code().digest, ONE_KEY, a_session().digest):
@@ -399,25 +401,25 @@ async def test_T13_W5_an_id_or_digest_that_no_row_can_have_is_not_found(store: S
 async def test_revocations_are_told_in_pages_that_end_with_a_whole_set(store: Store) -> None:
     sets = [["g1"], ["g3", "g2"], ["g4"]]
     for each in sets:
-        await applied(store, [AddRevocation(ACME, GrantId(grant), Instant(500)) for grant in each])
+        await applied(store, [AddRevocation(ACME, Ended.GRANT, GrantId(grant), Instant(500)) for grant in each])
     await applied(store, [AddUser(a_user())])  # moves the counter, tells the guards nothing
 
     pages = []
     cursor = FIRST_REVOCATION
     while page := (await store.revocations(ACME, cursor, 2))[1]:
-        pages.append([each.grant_id for each in page])
+        pages.append([each.id for each in page])
         cursor = page[-1].sequence
 
     assert pages == [["g1", "g2", "g3"], ["g4"]]
     assert await store.revocations(ACME, cursor, 2) == (cursor, [])
-    await applied(store, [AddRevocation(ACME, GrantId("g5"), Instant(500))])
+    await applied(store, [AddRevocation(ACME, Ended.GRANT, GrantId("g5"), Instant(500))])
     later, told = await store.revocations(ACME, cursor, 2)
-    assert told == [Revocation(issuer=ACME, sequence=later, grant_id=GrantId("g5"), until=Instant(500))]
+    assert told == [Revocation(issuer=ACME, sequence=later, kind=Ended.GRANT, id="g5", before=None, until=Instant(500))]
     assert later > cursor
 
 
 async def test_a_cursor_that_no_reader_was_given_finds_nothing_or_all(store: Store) -> None:
-    await applied(store, [AddRevocation(ACME, GRANT, Instant(500))])
+    await applied(store, [AddRevocation(ACME, Ended.GRANT, GRANT, Instant(500))])
 
     for cursor in (2**63 - 1, 2**63, -(2**63) - 1):
         assert await store.revocations(ACME, cursor, 1) == (cursor, [])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import text
 
+from portvakt.model.behalf import Ended
 from portvakt.model.change import (
     AddApiKey,
     AddClient,
@@ -87,7 +88,7 @@ async def counts(store: Store) -> dict[str, int]:
 
 async def test_nothing_that_lives_is_deleted(store: Store) -> None:
     await made(store, [*a_grant_with_a_refresh_token(), AddSession(a_session()), AddTransaction(a_transaction())])
-    await made(store, [AddRevocation(ACME, GRANT, Instant(600))])
+    await made(store, [AddRevocation(ACME, Ended.GRANT, GRANT, Instant(600))])
 
     assert await cleaned(store, 119) == {}
     assert await store.clean(None, Instant(-(2**62))) == 0
@@ -189,7 +190,7 @@ async def test_a_family_that_reached_its_absolute_end_is_gone_a_day_later(store:
 async def test_a_day_after_a_grant_was_revoked_it_is_gone_with_all_that_came_from_it(store: Store) -> None:
     await made(store, a_grant_with_a_code())
     await made(store, [AddFamily(a_family(ends_at=None)), AddRefreshToken(a_refresh_token(expires_at=None))])
-    await made(store, [RevokeGrant(ACME, GRANT, Instant(90)), AddRevocation(ACME, GRANT, Instant(500))])
+    await made(store, [RevokeGrant(ACME, GRANT, Instant(90)), AddRevocation(ACME, Ended.GRANT, GRANT, Instant(500))])
 
     assert await cleaned(store, 90 + DAY - 1) == {}
     assert await cleaned(store, 90 + DAY) == {"refresh_tokens": 1, "families": 1}
@@ -198,13 +199,13 @@ async def test_a_day_after_a_grant_was_revoked_it_is_gone_with_all_that_came_fro
 
 
 async def test_the_guards_are_told_of_a_revocation_for_a_day_after_it_is_over(store: Store) -> None:
-    await made(store, [AddRevocation(ACME, GRANT, Instant(500))])
+    await made(store, [AddRevocation(ACME, Ended.GRANT, GRANT, Instant(500))])
     cursor, _ = await store.revocations(ACME, 0, 9)
 
     assert await cleaned(store, 500 + DAY - 1) == {}
     assert await cleaned(store, 500 + DAY) == {"revocations": 1}
 
-    await made(store, [AddRevocation(ACME, GRANT, Instant(900))])
+    await made(store, [AddRevocation(ACME, Ended.GRANT, GRANT, Instant(900))])
     later, told = await store.revocations(ACME, cursor, 9)
     assert later > cursor  # a number is not given twice
     assert len(told) == 1
@@ -319,7 +320,7 @@ async def many(store: Store, number: int) -> None:
                 AddCode(a_code(digest=digest, grant_id=grant.id)),
                 AddFamily(family),
                 AddRefreshToken(token),
-                AddRevocation(ACME, grant.id, Instant(500)),
+                AddRevocation(ACME, Ended.GRANT, grant.id, Instant(500)),
             ]
         await made(store, changes)
 

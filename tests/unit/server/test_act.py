@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from portvakt.model.audit import NOBODY, ActorKind, By
 from portvakt.model.change import Applied, ChangeClient, Lost
 from portvakt.model.decision import Granted, Refused
 from portvakt.model.values import ClientId, IssuerName
@@ -28,14 +29,16 @@ class Store:
     def __init__(self, *answers: Applied | Lost | Exception) -> None:
         self.answers = list(answers)
         self.given: list[Sequence[Change]] = []
+        self.by: By | None = None
         self.version = 0
 
     async def load(self) -> int:
         self.version += 1
         return self.version
 
-    async def apply(self, changes: Sequence[Change]) -> Applied | Lost:
+    async def apply(self, changes: Sequence[Change], by: By) -> Applied | Lost:
         self.given.append(changes)
+        self.by = by
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
@@ -54,6 +57,16 @@ def test_a_decision_is_returned_once_it_is_applied() -> None:
 
     assert asyncio.run(act(store, store.load, decide)) == Granted(1)
     assert store.given == [(a_change(1),)]
+    assert store.by == NOBODY
+
+
+def test_the_store_is_told_who_acts() -> None:
+    store = Store(Applied())
+    somebody = By(kind=ActorKind.USER, issuer=IssuerName("acme"), id="user_abc", address="192.0.2.1", request_id="r")
+
+    asyncio.run(act(store, store.load, decide, somebody))
+
+    assert store.by == somebody
 
 
 @pytest.mark.parametrize("times", range(1, TRIES))

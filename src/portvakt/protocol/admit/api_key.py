@@ -62,6 +62,7 @@ def _read(told: Mapping[str, object], rules: Rules, now: Instant) -> Verified:
         scopes=claims.scopes(told),
         organisation_number=claims.optional_text(told, "organisation_number"),
         roles=claims.texts(told, "roles"),
+        issued_at=claims.moment(told, "iat"),
         expires_at=Instant(expires_at),
         token_id=key_id,
         grant_id=None,

@@ -151,6 +151,7 @@ def read(claims: Mapping[str, object], rules: Rules, key_id: str, now: Instant) 
         scopes=scopes(claims),
         organisation_number=optional_text(claims, "organisation_number"),
         roles=texts(claims, "roles"),
+        issued_at=moment(claims, "iat"),
         expires_at=moment(claims, "exp"),
         token_id=text(claims, "jti"),
         grant_id=optional_text(claims, "gid"),

@@ -14,7 +14,7 @@ class Verified:
     """A token that is good here. It holds claims, never the token itself.
 
     `client_id` is the program that shows it; `subject` is the user, or for a client's own token its client_id.
-    `scopes` and `roles` are names, as the issuer wrote them; `expires_at` is in Unix seconds.
+    `scopes` and `roles` are names, as the issuer wrote them; `issued_at` and `expires_at` are in Unix seconds.
     `organisation_number` is the company that a grant is for, None where there is none. `token_id` is `jti`,
     `grant_id` is `gid`, `key_id` the `kid` of the key that verified the signature: what a withdrawal may name.
 
@@ -27,6 +27,7 @@ class Verified:
     scopes: frozenset[str]
     organisation_number: str | None
     roles: frozenset[str]
+    issued_at: Instant
     expires_at: Instant
     token_id: str
     grant_id: str | None

@@ -46,6 +46,7 @@ def test_a_good_token_is_verified() -> None:
         scopes=frozenset({"read", "write"}),
         organisation_number="923609016",
         roles=frozenset({"admin"}),
+        issued_at=Instant(NOW),
         expires_at=Instant(NOW + 600),
         token_id="token-1",
         grant_id="grant-1",

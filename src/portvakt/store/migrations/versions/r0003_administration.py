@@ -1,0 +1,163 @@
+"""Administration. Adds, and renames one column: a node of 0002 cannot revoke a grant until it is replaced.
+
+What it read is there, and what it writes is whole, but that a search by name does not find its clients and
+organisations until they are written again.
+"""
+
+import unicodedata
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+NAME = sa.String(255).with_variant(sa.String(255, collation="C"), "postgresql")
+KEY = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+NUMBER = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+BATCH = 1000
+
+SQLITE_ONLY_GROWS = "CREATE TRIGGER audit_no_{0} BEFORE {0} ON audit BEGIN SELECT RAISE(ABORT, 'audit only grows'); END"
+POSTGRESQL_ONLY_GROWS = """
+CREATE FUNCTION audit_only_grows() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'audit only grows'; END $$;
+CREATE TRIGGER audit_only_grows BEFORE UPDATE OR DELETE OR TRUNCATE ON audit
+FOR EACH STATEMENT EXECUTE FUNCTION audit_only_grows()
+"""
+LIVE = sa.text("deleted_at IS NULL")
+OWN = sa.text("deleted_at IS NULL AND organisation IS NULL")
+NOT_REVOKED = sa.text("revoked_at IS NULL")
+
+
+def upgrade() -> None:
+    audit()
+    refusals()
+    partial("ix_grants_client", "grants", ["issuer", "client_id", "id"], NOT_REVOKED)
+    op.drop_index("ix_memberships_organisation", "memberships")
+    op.create_index("ix_memberships_organisation", "memberships", ["issuer", "organisation", "user_id"])
+    revoking()
+    # Last, since these lock tables that are read meanwhile: the shorter before the commit, the better.
+    op.add_column("memberships", sa.Column("administrator", sa.Boolean, nullable=False, server_default=sa.false()))
+    op.add_column("client_secrets", sa.Column("last_used_from", sa.Text))
+    users()
+    organisations()
+    clients()
+
+
+def is_postgresql() -> bool:
+    return op.get_bind().dialect.name == "postgresql"
+
+
+def partial(name: str, table: str, columns: list[str], where: sa.TextClause) -> None:
+    op.create_index(name, table, columns, sqlite_where=where, postgresql_where=where)
+
+
+def audit() -> None:
+    op.create_table(
+        "audit",
+        sa.Column("number", NUMBER, primary_key=True),
+        sa.Column("issuer", NAME, nullable=False),
+        sa.Column("at", sa.BigInteger, nullable=False),
+        sa.Column("act", NAME, nullable=False),
+        sa.Column("object", sa.Text, nullable=False),
+        sa.Column("client", NAME),
+        sa.Column("user_id", NAME),
+        sa.Column("organisation", NAME),
+        sa.Column("before", sa.Text, nullable=False),
+        sa.Column("after", sa.Text, nullable=False),
+        sa.Column("actor_kind", sa.Text, nullable=False),
+        sa.Column("actor_issuer", NAME),
+        sa.Column("actor_id", KEY, nullable=False),
+        sa.Column("address", sa.Text, nullable=False),
+        sa.Column("request_id", sa.Text, nullable=False),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_audit_issuer", "audit", ["issuer", "number"])
+    op.create_index("ix_audit_client", "audit", ["issuer", "client", "number"])
+    op.create_index("ix_audit_user", "audit", ["issuer", "user_id", "number"])
+    op.create_index("ix_audit_organisation", "audit", ["issuer", "organisation", "number"])
+    op.create_index("ix_audit_act", "audit", ["issuer", "act", "number"])
+    op.create_index("ix_audit_actor", "audit", ["issuer", "actor_id", "number"])
+    if is_postgresql():
+        op.execute(POSTGRESQL_ONLY_GROWS)
+    else:
+        op.execute(SQLITE_ONLY_GROWS.format("UPDATE"))
+        op.execute(SQLITE_ONLY_GROWS.format("DELETE"))
+
+
+def refusals() -> None:
+    op.create_table(
+        "refusals",
+        sa.Column("number", NUMBER, primary_key=True),
+        sa.Column("reference", NAME, nullable=False),
+        sa.Column("issuer", NAME, nullable=False),
+        sa.Column("at", sa.BigInteger, nullable=False),
+        sa.Column("client_id", NAME),
+        sa.Column("method", sa.Text, nullable=False),
+        sa.Column("path", sa.Text, nullable=False),
+        sa.Column("address", sa.Text, nullable=False),
+        sa.Column("status", sa.Integer, nullable=False),
+        sa.Column("code", sa.Text, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("near", sa.Text, nullable=False),
+        sa.Column("hints", sa.Text, nullable=False),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_refusals_reference", "refusals", ["reference"])
+    op.create_index("ix_refusals_client", "refusals", ["issuer", "client_id", "number"])
+    op.create_index("ix_refusals_at", "refusals", ["at"])
+
+
+def revoking() -> None:
+    op.execute("ALTER TABLE revocations RENAME COLUMN grant_id TO id")
+    op.add_column("revocations", sa.Column("kind", sa.Text, nullable=False, server_default="grant"))
+    op.add_column("revocations", sa.Column("before", sa.BigInteger))
+
+
+def users() -> None:
+    op.add_column("users", sa.Column("version", sa.BigInteger, nullable=False, server_default="1"))
+    if is_postgresql():
+        op.execute('ALTER TABLE users ALTER COLUMN email_key TYPE text COLLATE "C"')
+
+
+def organisations() -> None:
+    op.add_column("organisations", sa.Column("version", sa.BigInteger, nullable=False, server_default="1"))
+    op.add_column("organisations", sa.Column("name_key", KEY, nullable=False, server_default=sa.text("''")))
+    fill_keys("organisations", "number")
+    op.create_index("ix_organisations_name", "organisations", ["issuer", "name_key", "number"])
+
+
+def clients() -> None:
+    op.add_column("clients", sa.Column("name_key", KEY, nullable=False, server_default=sa.text("''")))
+    op.add_column("clients", sa.Column("organisation", NAME))
+    op.add_column("clients", sa.Column("token_quota", sa.Text))
+    op.add_column("clients", sa.Column("api_quota", sa.Text))
+    op.add_column("clients", sa.Column("deleted_at", sa.BigInteger))
+    fill_keys("clients", "id")
+    partial("ix_clients_live", "clients", ["issuer", "id"], LIVE)
+    partial("ix_clients_organisation", "clients", ["issuer", "organisation", "id"], LIVE)
+    partial("ix_clients_name", "clients", ["issuer", "name_key", "id"], LIVE)
+    op.drop_index("ix_clients_owner", "clients")
+    partial("ix_clients_owner", "clients", ["issuer", "owner", "id"], OWN)
+
+
+def fill_keys(name: str, key: str) -> None:
+    """Write the search key of every row there is, so many at a time."""
+    table = sa.table(name, sa.column("issuer", NAME), sa.column(key, NAME), sa.column("name"), sa.column("name_key"))
+    issuer, one = table.c.issuer, table.c[key]
+    rows = sa.select(issuer, one, table.c.name).order_by(issuer, one).limit(BATCH)
+    write = table.update().where(issuer == sa.bindparam("of_issuer"), one == sa.bindparam("of_one"))
+    write = write.values(name_key=sa.bindparam("key"))
+    after = sa.tuple_(sa.literal(""), sa.literal(""))
+    while found := op.get_bind().execute(rows.where(sa.tuple_(issuer, one) > after)).all():
+        op.get_bind().execute(
+            write, [{"of_issuer": row[0], "of_one": row[1], "key": search_key(row[2])} for row in found]
+        )
+        after = sa.tuple_(sa.literal(found[-1][0]), sa.literal(found[-1][1]))
+
+
+def search_key(name: str) -> str:
+    # Written out, as all of this is: what the program calls a key may change.
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
