@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from portvakt.model.audit import By
+    from portvakt.model.behalf import CodeFacts, RefreshFacts
     from portvakt.model.change import Applied, Change, Lost
     from portvakt.model.nouns import ClientFacts, SigningKey
     from portvakt.model.values import ClientId, IssuerName
@@ -57,6 +58,18 @@ class FailingStore(Store):
         if before is not None:
             await before()
         return await super().apply(changes, by)
+
+    async def code_facts(self, issuer: IssuerName, digest: bytes) -> CodeFacts | None:
+        self._meet("code_facts")
+        return await super().code_facts(issuer, digest)
+
+    async def refresh_facts(self, issuer: IssuerName, digest: bytes) -> RefreshFacts | None:
+        self._meet("refresh_facts")
+        return await super().refresh_facts(issuer, digest)
+
+    async def public_redirect_uris(self, issuer: IssuerName) -> frozenset[str]:
+        self._meet("public_redirect_uris")
+        return await super().public_redirect_uris(issuer)
 
     async def record_use(self, uses: SecretUses, **more: Any) -> None:
         self._meet("record_use")

@@ -189,8 +189,9 @@ class Application:
         if isinstance(handler, Page):
             await handler.fault(call, send)
             return
-        inside = handler.inside if isinstance(handler, CrossOrigin) else handler
-        await call.reply(inside.speak(OUR_FAULT) if isinstance(inside, TokenEndpoint) else _UNAVAILABLE, send)
+        if isinstance(handler, CrossOrigin):
+            send, handler = handler.way_back(call, send), handler.inside
+        await call.reply(handler.speak(OUR_FAULT) if isinstance(handler, TokenEndpoint) else _UNAVAILABLE, send)
 
     def _find(self, scope: Scope) -> Handler:
         path = scope["raw_path"]
@@ -257,6 +258,8 @@ class Application:
             keys=OwnKeys(issuer, self.copy, self.clock),
             api_keys=self.api_keys(issuer),
             authenticating=Authenticating(issuer, copy=self.copy, failures=self._failures, pepper=self._pepper),
+            windows=self.windows,
+            failures=self._failures,
             uses=self._uses,
             clock=self.clock,
             pepper=self._pepper,

@@ -30,6 +30,9 @@ _COUNT = itertools.count(1)
 _NOT_OURS = frozenset({404, 421})
 _WITHOUT_LENGTH = frozenset({204, 304})
 
+_CONSTANT = frozenset({"content-type", "cache-control", "pragma", "vary", "allow", "www-authenticate"})
+"""Headers whose few values we wrote ourselves. Others may hold a cookie or a code, which nothing here remembers."""
+
 
 class Disconnected(Exception):
     """The client went away before its request was whole. Nobody is left to answer."""
@@ -87,10 +90,19 @@ class Call:
         )
 
 
-@lru_cache(maxsize=256)
 def encoded(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[bytes, bytes], ...]:
     """Return the headers as ASGI wants them."""
+    for name, _ in headers:
+        if name not in _CONSTANT:
+            return _encode(headers)
+    return _encode_once(headers)
+
+
+def _encode(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[bytes, bytes], ...]:
     return tuple((name.encode("ascii"), value.encode("ascii")) for name, value in headers)
+
+
+_encode_once = lru_cache(maxsize=256)(_encode)
 
 
 async def read_body(

@@ -55,6 +55,10 @@ class Origins:
             uris = await self._store.public_redirect_uris(self._issuer)
             self._known = frozenset(origin_of(uri) for uri in uris) - {b""}
             self._read_at = self._now()
+        return self.knows(origin)
+
+    def knows(self, origin: bytes) -> bool:
+        """Whether pages of that origin might read answers when the store was last asked."""
         return origin in self._known
 
 
@@ -75,28 +79,37 @@ class CrossOrigin:
 
     async def __call__(self, call: Call, receive: Receive, send: Send) -> None:
         """Answer one request, or a browser's question before it."""
-        for name, value in call.scope["headers"]:
-            if name == b"origin":
-                await self._asked_from(value, call, receive, send)
-                return
-        await self.inside(call, receive, send)
-
-    async def _asked_from(self, origin: bytes, call: Call, receive: Receive, send: Send) -> None:
-        if not await self._origins.allows(origin):
+        origin = _origin(call)
+        if origin is None or not await self._origins.allows(origin):
             await self.inside(call, receive, send)
             return
-        allowed = origin.decode("ascii")
         asked = any(name == b"access-control-request-method" for name, _ in call.scope["headers"])
         if call.scope["method"] == "OPTIONS" and asked:
-            await call.reply(_preflight(allowed), send)
+            await call.reply(_preflight(origin.decode("ascii")), send)
             return
+        await self.inside(call, receive, _readable_by(origin, send))
 
-        async def readable(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*map(_varying, message["headers"]), *_readable(origin)]
-            await send(message)
+    def way_back(self, call: Call, send: Send) -> Send:
+        """Return how a fault of ours is answered: readable to the page that asked, without asking the store again."""
+        origin = _origin(call)
+        return send if origin is None or not self._origins.knows(origin) else _readable_by(origin, send)
 
-        await self.inside(call, receive, readable)
+
+def _origin(call: Call) -> bytes | None:
+    for name, value in call.scope["headers"]:
+        if name == b"origin":
+            found: bytes = value
+            return found
+    return None
+
+
+def _readable_by(origin: bytes, send: Send) -> Send:
+    async def readable(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*map(_varying, message["headers"]), *_readable(origin)]
+        await send(message)
+
+    return readable
 
 
 def _preflight(origin: str) -> Reply:

@@ -8,23 +8,25 @@ from typing import TYPE_CHECKING
 
 from portvakt.model.decision import INVALID_REQUEST, Granted, Refused
 from portvakt.model.message import Reply
-from portvakt.model.provider import Refresh
-from portvakt.model.values import Secret
+from portvakt.model.provider import Quota, Refresh
+from portvakt.model.values import Seconds, Secret
 from portvakt.protocol.answer.introspect import INACTIVE, introspect
 from portvakt.protocol.answer.presented import AccessFacts, read_access_token
 from portvakt.protocol.answer.revoke import revoke
 from portvakt.protocol.credentials import Kind, opaque_digest
 from portvakt.protocol.own_scopes import API_KEYS
 from portvakt.protocol.token_kind import is_api_key
-from portvakt.providers.speak import NEVER_STORED, speak
+from portvakt.providers.speak import NEVER_STORED, refuse_exceeded, speak
 from portvakt.server.act import act
 from portvakt.server.authenticating import read_request
+from portvakt.wire.address import bucket_address
 from portvakt.wire.errors import WireError
 from portvakt.wire.token_request import read_shown_token
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from portvakt.model.decision import Exceeded
     from portvakt.model.nouns import Issuer
     from portvakt.protocol.answer.presented import Presented
     from portvakt.protocol.answer.token import Authenticated
@@ -34,12 +36,19 @@ if TYPE_CHECKING:
     from portvakt.server.clock import Clock
     from portvakt.server.copy import Copy
     from portvakt.server.own_keys import OwnKeys
+    from portvakt.server.quota import Windows
     from portvakt.server.uses import Uses
     from portvakt.store import Store
 
 REVOKE_PATH = "/revoke"
 INTROSPECT_PATH = "/introspect"
 _NOT_POST = Refused(INVALID_REQUEST, "This endpoint answers POST.", 405)
+
+REVOCATIONS_QUOTA = Quota(1000, Seconds(60))
+"""How many tokens one client may give back."""
+
+QUESTIONS_QUOTA = Quota(30_000, Seconds(60))
+"""How many tokens one client may ask about: as an API of several processes does, each about a hundred keys a second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +60,8 @@ class Tools:
     copy: Copy
     keys: OwnKeys
     authenticating: Authenticating
+    windows: Windows
+    failures: Windows
     uses: Uses
     clock: Clock
     api_keys: OwnApiKeys
@@ -83,6 +94,8 @@ def has_public_clients(issuer: Issuer) -> bool:
 class ShownToken:
     """One of the two endpoints: what they have in common. `decide` says what becomes of the token."""
 
+    quota: Quota
+
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
 
@@ -110,9 +123,23 @@ class ShownToken:
             return outcome
         client = outcome.facts.client
         call.client_id = client.id
+        exceeded = self._count(outcome, call.address)
+        if exceeded is not None:
+            return refuse_exceeded(tools.issuer.provider, exceeded)
         if outcome.secret is not None:
-            tools.uses.note(tools.issuer.name, client.id, outcome.secret.id, tools.clock())
+            tools.uses.note(tools.issuer.name, client.id, outcome.secret.id, tools.clock(), call.address)
         return await self._decided(outcome, request.parameters["token"])
+
+    def _count(self, authenticated: Authenticated, address: str) -> Exceeded | None:
+        """Count a request of a client that proved who it is, however it asks.
+
+        Anybody can use a public client's id, and would use up its quota for all others: each address has its own.
+        """
+        tools = self._tools
+        key = (tools.issuer.name, type(self).__name__, authenticated.facts.client.id)
+        if authenticated.secret is not None:
+            return tools.windows.take(key, self.quota, tools.clock())
+        return tools.failures.take((*key, bucket_address(address)), self.quota, tools.clock())
 
     async def _decided(self, authenticated: Authenticated, token: str) -> Granted[Reply] | Refused:
         async def load() -> Presented:
@@ -131,6 +158,8 @@ class ShownToken:
 class Revoking(ShownToken):
     """The revocation endpoint of one issuer."""
 
+    quota = REVOCATIONS_QUOTA
+
     def decide(self, authenticated: Authenticated, presented: Presented) -> Granted[Reply] | Refused:
         """RFC 7009 §2.2: 200 and nothing more. The reply leaves once the end is in the database, never before."""
         said = revoke(self._tools.issuer, authenticated, presented, now=self._tools.clock())
@@ -139,6 +168,8 @@ class Revoking(ShownToken):
 
 class Introspecting(ShownToken):
     """The introspection endpoint of one issuer."""
+
+    quota = QUESTIONS_QUOTA
 
     def decide(self, authenticated: Authenticated, presented: Presented) -> Granted[Reply] | Refused:
         """RFC 7662 §2.2: what the token says, or that it is not active."""

@@ -9,9 +9,12 @@ import pytest
 from acting import a_code, an_application, post
 from asgi_driver import call
 from behalf_store import VERIFIER
-from issuing import BREEZE, LUCA, STANDARD, as_form, body, serving
+from failing_store import FailingStore
+from issuing import BREEZE, LUCA, STANDARD, as_form, body, error, serving
 from portvakt.model.nouns import ClientAuthentication
+from portvakt.protocol.credentials import Kind, mint
 from portvakt.server.cross_origin import HELD, LOOK_AGAIN, Origins, origin_of
+from portvakt.store import StoreUnavailable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,6 +92,34 @@ async def test_H5_a_page_reads_its_tokens_and_its_refusals(standard: Serving) ->
     assert [answer.status for answer in answers] == [200, 400]
     assert [answer.header("access-control-allow-origin") for answer in answers] == [PAGE, PAGE]
     standard.secrets |= {answers[0].json()[name] for name in ("access_token", "refresh_token")}
+
+
+@pytest.mark.parametrize(("path", "method"), [("/token", "code_facts"), ("/revoke", "refresh_facts")])
+async def test_H5_a_page_reads_that_a_fault_is_ours_and_when_to_try_again(
+    database: Path, path: str, method: str
+) -> None:
+    store = FailingStore(database)
+    async with serving(database, [STANDARD], store=store) as served:
+        await a_page(served)
+        code, token = await a_code(served, STANDARD, "spa"), mint(Kind.REFRESH_TOKEN, b"?" * 32).reveal()
+        sent = {"grant_type": "authorization_code", "code": code, "code_verifier": VERIFIER, "token": token}
+
+        async def asked(origin: str) -> Answer:
+            return await post(served, STANDARD, path, "spa", client_secret="", headers=[("origin", origin)], **sent)
+
+        store.failing[method] = StoreUnavailable("the database is gone")
+        known, unknown = await asked(PAGE), await asked("https://evil.example")
+        store.failing["public_redirect_uris"] = store.failing[method]
+        looking = await asked("https://unknown.example")
+
+        assert [error(answer) for answer in (known, unknown, looking)] == [(503, "server_error")] * 3
+        assert known.header("retry-after") == "1"
+        assert cors(known) == {
+            "access-control-allow-origin": PAGE,
+            "access-control-expose-headers": "Portvakt-Reference, Retry-After",
+        }
+        assert (cors(unknown), cors(looking)) == ({}, {})
+    await store.close()
 
 
 @pytest.mark.parametrize("origin", ELSEWHERE)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from acting import an_application, post, refresh, tokens
+from asgi_driver import call
 from failing_store import FailingStore
 from issuing import (
     BREEZE,
@@ -18,6 +20,7 @@ from issuing import (
     STANDARD,
     a_client,
     as_form,
+    basic,
     body,
     challenge,
     error,
@@ -25,9 +28,11 @@ from issuing import (
     refused,
     serving,
 )
+from portvakt.model.nouns import ClientAuthentication
 from portvakt.model.provider import Quota
 from portvakt.model.values import Seconds
 from portvakt.server.authenticating import FAILURES, FAILURES_OF_ADDRESS
+from portvakt.server.shown_tokens import Introspecting, Revoking
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -289,3 +294,80 @@ async def test_E4_strangers_push_no_client_out_of_its_window(breeze: Serving) ->
         await breeze.ask(BREEZE, body(BREEZE, client_id=f"oauth_{number}"))
 
     assert (await breeze.ask(BREEZE)).status == 429
+
+
+# --- tokens that are given back or asked about ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> int:
+    """So many may be given back, and asked about, in an hour."""
+    for endpoint in (Revoking, Introspecting):
+        monkeypatch.setattr(endpoint, "quota", Quota(3, Seconds(3600)))
+    return 3
+
+
+def exceeded(answer: Answer) -> bool:
+    if answer.status != 429:
+        return False
+    assert error(answer) == (429, STANDARD.provider.rate_limited.code)
+    assert answer.header("retry-after") == "3600"
+    return True
+
+
+@pytest.mark.parametrize("path", ["/revoke", "/introspect"])
+async def test_E1_E5_a_client_has_one_bucket_for_what_it_shows_however_it_asks(
+    standard: Serving, few: int, path: str
+) -> None:
+    await an_application(standard, STANDARD)
+    await an_application(standard, STANDARD, "other")
+    client = known(STANDARD, "app")
+    headers = [("authorization", basic(client.client_id, client.secret)), ("x-forwarded-for", "192.0.2.77")]
+    ways: list[tuple[str | None, list[tuple[str, str]]]] = [("app", []), (None, headers), ("app", headers[1:])]
+
+    for label, sent in ways:
+        assert (await post(standard, STANDARD, path, label, token="x", headers=sent)).status == 200
+    for label, sent in ways:
+        assert exceeded(await post(standard, STANDARD, path, label, token="x", headers=sent))
+
+    assert len(ways) == few
+    assert (await post(standard, STANDARD, path, "other", token="x")).status == 200
+    elsewhere = {"/revoke": "/introspect", "/introspect": "/revoke"}[path]
+    assert (await post(standard, STANDARD, elsewhere, token="x")).status == 200
+    assert (await standard.ask(STANDARD)).status == 200
+    standard.clock.advance(3600)
+    assert (await post(standard, STANDARD, path, token="x")).status == 200
+
+
+async def test_E3_what_was_refused_ends_nothing_and_who_proves_nothing_uses_nothing_up(
+    standard: Serving, few: int
+) -> None:
+    await an_application(standard, STANDARD)
+    token = (await tokens(standard, STANDARD))["refresh_token"]
+    for _ in range(few + 1):
+        wrong = await post(standard, STANDARD, "/revoke", client_secret=CANARY, token=token)
+        assert error(wrong) == (401, "invalid_client")
+    for _ in range(few):
+        assert (await post(standard, STANDARD, "/revoke", token="x")).status == 200
+
+    assert exceeded(await post(standard, STANDARD, "/revoke", token=token))
+    assert (await refresh(standard, STANDARD, token)).status == 200
+
+
+async def test_E3_who_uses_a_public_clients_id_fills_the_bucket_of_their_own_address(
+    standard: Serving, few: int
+) -> None:
+    await an_application(standard, STANDARD, "spa", authentication=ClientAuthentication.NONE)
+    sent = as_form({"client_id": known(STANDARD, "spa").client_id, "token": "x"})
+    headers = {"host": "id.example", "content-type": FORM}
+
+    async def revoke(address: str) -> Answer:
+        return await call(
+            standard.application, "POST", "/acme/revoke", headers=headers, body=sent, client=(address, 5000)
+        )
+
+    for _ in range(few):
+        assert (await revoke("192.0.2.1")).status == 200
+
+    assert exceeded(await revoke("192.0.2.1"))
+    assert (await revoke("192.0.2.2")).status == 200
