@@ -46,6 +46,10 @@ class NobodyCameBack(LoginRefused):
     """No browser brought an answer in time."""
 
 
+class NotFinished(ClientError):
+    """The answer came, and a fault of ours or of this machine's kept it from being taken."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Page:
     status: str
@@ -88,6 +92,7 @@ class Loopback:
         Raises:
             NobodyCameBack: not within `seconds`.
             ClientError: what `finish` raises, but for what somebody else may have sent: that is not waited for.
+            NotFinished: `finish` raised anything else.
         """
         self._finish = finish
         try:
@@ -111,8 +116,8 @@ class Loopback:
             async with asyncio.timeout(_HEAD_WITHIN):
                 head = await reader.readuntil(b"\r\n\r\n")
             page, result = await self._answer(head)
-            writer.write(page.octets())
             with contextlib.suppress(OSError):  # the log-in holds, whether or not its page was seen
+                writer.write(page.octets())
                 await writer.drain()
             self._settle(result)
 
@@ -130,6 +135,8 @@ class Loopback:
             return (_FOREIGN, None) if error.foreign else (_FAILED, error)
         except ClientError as error:
             return _FAILED, error
+        except Exception as error:  # noqa: BLE001  whatever it was, nobody is left waiting
+            return _FAILED, NotFinished(f"the log-in was not finished: {_named(error)}. Begin again.")
         finally:
             self._finish = finish
 
@@ -140,6 +147,12 @@ class Loopback:
             self._result.set_exception(result)
         elif result is not None:
             self._result.set_result(result)
+
+
+def _named(error: Exception) -> str:
+    """Say what happened, without the texts of others: they may hold the code."""
+    said = error.strerror if isinstance(error, OSError) else None
+    return f"{type(error).__name__} within portvakt{f' ({said})' if said else ''}"
 
 
 @contextlib.asynccontextmanager

@@ -308,8 +308,10 @@ def _check_issuer(issuer: object) -> None:
         found = place(issuer)
     except NotPlain:
         raise ValueError(f"{says}: this is none") from None
-    if "?" in issuer or issuer.endswith("/"):
-        raise ValueError(f"{says}: without query or trailing slash")
+    if "?" in issuer:
+        raise ValueError(f"{says}: without query")
+    if issuer.endswith("/"):
+        raise ValueError(f"issuer ends with a slash, which no issuer of portvakt's has: say {issuer.rstrip('/')}")
     if found.scheme != "https" and not _names_loopback(found.host):
         raise ValueError(f"{says}: plain http is for loopback only")
 

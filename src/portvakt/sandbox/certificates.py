@@ -56,6 +56,19 @@ _LOOPBACK_ONLY = x509.NameConstraints(
 )
 
 
+_BROKEN = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    InvalidSignature,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.ExtensionNotFound,
+    x509.UnsupportedGeneralNameType,
+)
+"""What reading a damaged key or certificate raises."""
+
+
 class NoAuthority(Exception):
     """The folder's `ca.key` is none that a sandbox wrote. The text says what to do."""
 
@@ -186,7 +199,8 @@ def _read(path: Path) -> Authority | None:
         certificate = x509.load_pem_x509_certificate(octets)
         certificate.verify_directly_issued_by(certificate)
         constraints = certificate.extensions.get_extension_for_class(x509.NameConstraints).value
-    except (ValueError, TypeError, UnsupportedAlgorithm, InvalidSignature, x509.ExtensionNotFound):
+        certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)  # which what it signs will name
+    except _BROKEN:
         raise _none(path) from None
     if (
         not isinstance(key, ec.EllipticCurvePrivateKey)

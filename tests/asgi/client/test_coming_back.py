@@ -12,7 +12,7 @@ from logins import a_login
 from portvakt.client import LoginRefused, Unreachable
 from portvakt.client import loopback as room
 from portvakt.client.logging_in import NotTheAnswer
-from portvakt.client.loopback import Loopback, NobodyCameBack, listening
+from portvakt.client.loopback import Loopback, NobodyCameBack, NotFinished, listening
 
 if TYPE_CHECKING:
     from portvakt.client import Login
@@ -84,6 +84,34 @@ async def test_an_answer_that_is_none_or_a_no_ends_the_waiting_too(target: str, 
         with pytest.raises(error):
             await waiting
 
+    assert answer.startswith("HTTP/1.1 400 ")
+    assert "You are not logged in" in answer
+    assert CANARY not in answer
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (OSError(28, "No space left on device", CANARY), "OSError within portvakt (No space left on device)"),
+        (TimeoutError(CANARY), "TimeoutError within portvakt"),
+        (asyncio.IncompleteReadError(CANARY.encode(), 99), "IncompleteReadError within portvakt"),
+        (KeyError(CANARY), "KeyError within portvakt"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+async def test_a_fault_while_a_log_in_is_finished_ends_the_waiting_at_once(fault: Exception, said: str) -> None:
+    async def fail(_url: str) -> Login:
+        raise fault
+
+    async with listening() as here:
+        waiting = asyncio.create_task(here.login(fail))
+        await asyncio.sleep(0)
+        answer = await get(here, GOOD)
+        with pytest.raises(NotFinished) as caught:
+            await waiting
+
+    assert str(caught.value) == f"the log-in was not finished: {said}. Begin again."
+    assert caught.value.__cause__ is caught.value.__context__ is None
     assert answer.startswith("HTTP/1.1 400 ")
     assert "You are not logged in" in answer
     assert CANARY not in answer

@@ -498,7 +498,11 @@ WRONG_LINES = {
     "an audience for nobody": (["--audience", "x"], "say --issuer URL too"),
     "a provider for nobody": (["--provider", "breeze"], "say --issuer URL too"),
     "an issuer that is no URL": (["--issuer", "acme"], "--issuer is the authorization server's URL"),
-    "an issuer with a slash": (["--issuer", "https://id.example/"], "without query or trailing slash"),
+    "an issuer with a slash": (
+        ["--issuer", "https://id.example/"],
+        "which no issuer of portvakt's has: say https://id.example",
+    ),
+    "an issuer with a query": (["--issuer", "https://id.example?x=1"], "without query"),
     "plain http": (["--issuer", "http://id.example"], "plain http is for loopback only"),
     "an audience of nothing": (["--issuer", "https://id.example", "--audience", ""], "--audience is this API's own"),
     "a provider": (["--issuer", "https://id.example", "--provider", "acme"], "--provider must be one of breeze, luca"),

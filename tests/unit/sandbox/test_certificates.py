@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import ssl
 from datetime import UTC, datetime, timedelta
@@ -278,6 +279,8 @@ def test_a_file_that_is_broken_is_refused_and_left_alone(tmp_path: Path) -> None
         made_otherwise(ours.key, x509.NameConstraints([x509.DNSName("example.com")], None)),
         made_otherwise(ours.key, loopback, signer=make_authority(NOW).key),
         made_otherwise(ed25519.Ed25519PrivateKey.generate(), loopback),
+        made_otherwise(ours.key, loopback),  # without the identifier that what it signs must name
+        own + of_no_version(ours.certificate),
     ):
         private(path, broken)
 
@@ -285,6 +288,15 @@ def test_a_file_that_is_broken_is_refused_and_left_alone(tmp_path: Path) -> None
             authority_in(tmp_path, NOW)
         assert path.read_bytes() == broken
         assert not (tmp_path / "ca.pem").exists()
+
+
+def of_no_version(certificate: x509.Certificate) -> bytes:
+    """Return a certificate whose version is none (RFC 5280 §4.1.2.1)."""
+    octets = certificate.public_bytes(Encoding.DER)
+    spoilt = octets.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x07", 1)
+    assert spoilt != octets
+    body = base64.encodebytes(spoilt)
+    return b"-----BEGIN CERTIFICATE-----\n" + body + b"-----END CERTIFICATE-----\n"
 
 
 def made_otherwise(

@@ -27,7 +27,9 @@ _JITTER = 0.1
 
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 30.0
-_LONGEST_WAIT = 10 * 366 * 86400.0
+
+LONGEST_WAIT = 86400.0
+"""No 429 is believed for longer than a day: it may be a mistake, and what is remembered would last until a restart."""
 
 _LOW = 10
 """A tenth of a quota is little left."""
@@ -68,18 +70,19 @@ def stated_wait(headers: Mapping[str, str], reset_name: str | None, now: Instant
 
     `Retry-After` (RFC 9110 §10.2.3: seconds, or a date) comes first, since it counts from the reply. `reset_name` is
     the header in which the provider says when its window ends, in Unix seconds. Both moments are compared with the
-    reply's own `Date` where it has one: two clocks need not agree. `now` is the caller's.
+    reply's own `Date` where it has one: two clocks need not agree. `now` is the caller's. Never more than
+    `LONGEST_WAIT`: who asks for years is asked again tomorrow.
     """
     here = _date(headers.get("date", ""))
     there = now if here is None else here
     after = headers.get("retry-after", "").strip()
     if _DIGITS.fullmatch(after):
-        return min(float(after), _LONGEST_WAIT)
+        return min(float(after), LONGEST_WAIT)
     moment = _date(after)
     if moment is None and reset_name is not None:
         reset = headers.get(reset_name.lower(), "").strip()
         moment = int(reset) if _DIGITS.fullmatch(reset) else None
-    return None if moment is None else min(max(0.0, float(moment - there)), _LONGEST_WAIT)
+    return None if moment is None else min(max(0.0, float(moment - there)), LONGEST_WAIT)
 
 
 def pause_for_quota(api: Api, headers: Mapping[str, str], now: Instant) -> float:
