@@ -54,6 +54,7 @@ TRANSACTION = TransactionId("transaction_one")
 GRANT = GrantId("grant_one")
 FAMILY = FamilyId("family_one")
 API_KEY = ApiKeyId("key_one")
+FROM = "192.0.2.7"
 
 
 def a_user(**changed: Any) -> User:

@@ -111,7 +111,8 @@ class RevocationList:
             return outcome
         if outcome.secret is None:
             return refuse_secret(tools.issuer.provider, "a public client asks for the list")
-        tools.uses.note(tools.issuer.name, outcome.facts.client.id, outcome.secret.id, tools.clock())
+        client_id, secret_id = outcome.facts.client.id, outcome.secret.id
+        tools.uses.note(tools.issuer.name, client_id, secret_id, tools.clock(), call.address)
         return outcome.facts
 
     async def _by_token(self, text: str) -> ClientFacts | Refused:

@@ -119,7 +119,7 @@ class TokenEndpoint:
             if exceeded is not None:
                 return refuse_exceeded(issuer.provider, exceeded)
         if authenticated.secret is not None:
-            self._uses.note(issuer.name, client.id, authenticated.secret.id, now)
+            self._uses.note(issuer.name, client.id, authenticated.secret.id, now, call.address)
         signer = self._copy.signer(issuer, now) or await self._copy.load_signer(issuer, now)
         if request.grant_type == AUTHORIZATION_CODE:
             return await self._exchange(request, authenticated, signer)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
         async def record_use(
             self,
-            uses: Mapping[Use, Instant],
+            uses: Mapping[Use, tuple[Instant, str]],
             *,
             refresh_tokens: Mapping[TokenUse, Instant],
             api_keys: Mapping[KeyUse, Instant],
@@ -38,13 +38,13 @@ class Uses:
     __slots__ = ("_keys", "_last", "_tokens")
 
     def __init__(self) -> None:
-        self._last: dict[Use, Instant] = {}
+        self._last: dict[Use, tuple[Instant, str]] = {}
         self._tokens: dict[TokenUse, Instant] = {}
         self._keys: dict[KeyUse, Instant] = {}
 
-    def note(self, issuer: IssuerName, client_id: ClientId, secret_id: SecretId, now: Instant) -> None:
-        """Remember that a secret was used at `now`."""
-        self._last[issuer, client_id, secret_id] = now
+    def note(self, issuer: IssuerName, client_id: ClientId, secret_id: SecretId, now: Instant, address: str) -> None:
+        """Remember that a secret was used at `now`, from a peer's address."""
+        self._last[issuer, client_id, secret_id] = (now, address)
 
     def note_token(self, issuer: IssuerName, digest: bytes, now: Instant) -> None:
         """Remember that a refresh token was used at `now`."""

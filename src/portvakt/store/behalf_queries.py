@@ -143,13 +143,6 @@ ONE_ORGANISATION = select(ORGANISATIONS).where(
     ORGANISATIONS.c.issuer == ISSUER, ORGANISATIONS.c.number == bindparam("id")
 )
 
-PAGE_OF_ORGANISATIONS = (
-    select(ORGANISATIONS)
-    .where(ORGANISATIONS.c.issuer == ISSUER, ORGANISATIONS.c.number > bindparam("after"))
-    .order_by(ORGANISATIONS.c.number)
-    .limit(bindparam("limit", type_=Integer))
-)
-
 ORGANISATIONS_OF_USER = (
     select(ORGANISATIONS)
     .select_from(MEMBERSHIPS.join(ORGANISATIONS, _same(MEMBERSHIPS, ORGANISATIONS, number="organisation")))

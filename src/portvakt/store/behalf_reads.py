@@ -78,18 +78,6 @@ class BehalfReads(Asking):
         found = await self._by_id("read an organisation", queries.ONE_ORGANISATION, issuer, number)
         return rows.noun_from(Organisation, found[0]) if found else None
 
-    async def organisations(
-        self, issuer: IssuerName, after: OrganisationNumber | None, limit: int
-    ) -> list[Organisation]:
-        """The first `limit` (at least 1) organisations whose number is greater than `after`; see `Store.clients`."""
-        if limit < 1:
-            raise ValueError("a page has at least 1 organisation")
-        if not is_id(issuer) or not (after is None or is_id(after)):
-            return []
-        read = queries.PAGE_OF_ORGANISATIONS
-        found = await self._read("list organisations", read, issuer=issuer, after=after or "", limit=limit)
-        return [rows.noun_from(Organisation, row) for row in found]
-
     async def memberships(self, issuer: IssuerName, user_id: UserId) -> tuple[Organisation, ...]:
         """The organisations that a user belongs to, by number; the disabled ones too."""
         found = await self._by_id("list memberships", queries.ORGANISATIONS_OF_USER, issuer, user_id)

@@ -12,9 +12,11 @@ What goes, and why nothing misses it:
 - families without a token, and revoked grants without a code or a family, a day after they were revoked;
 - grants that nothing but a list holds: all that came from them has ended, and a newer one says the same. Whoever
   authorizes again every hour so leaves one, and not 24 a day;
-- revocations, a day after the last access token of the grant ended: guards whose clocks differ have all let go.
+- revocations, a day after the last access token that they refuse ended: guards whose clocks differ have all let go;
+- refused requests, a week after they were, and whatever more of them there is than the newest `MOST_REFUSALS`.
 
-Never: grants that say something no newer one says (consent is remembered), API keys, users, organisations.
+Never: grants that say something no newer one says (consent is remembered), API keys, users, clients, organisations,
+and the audit log.
 A day is also the longest life of an access token, so a grant outlives each of its own.
 """
 
@@ -29,6 +31,7 @@ from portvakt.store.schema import (
     FAMILIES,
     GRANTS,
     REFRESH_TOKENS,
+    REFUSALS,
     REVOCATIONS,
     SESSIONS,
     TRANSACTIONS,
@@ -49,6 +52,10 @@ KEPT_FOR: Final = 86_400
 LONGEST_REISSUE: Final = 60
 """Seconds for which a provider may let the same refresh have the same answer, at most."""
 
+REFUSALS_KEPT_FOR: Final = 7 * 86_400
+MOST_REFUSALS: Final = 100_000
+"""Of all issuers together: whoever is refused without end fills no disk."""
+
 Keys = set[tuple[str, str]]
 
 
@@ -59,6 +66,8 @@ def clean(connection: Connection, issuer: IssuerName | None, now: Instant, limit
     batch.delete(TRANSACTIONS, batch.past(TRANSACTIONS.c.expires_at, now))
     batch.delete(SESSIONS, batch.past(SESSIONS.c.expires_at, now, _has_no(TRANSACTIONS, SESSIONS)))
     batch.delete(REVOCATIONS, batch.past(REVOCATIONS.c.until, ended))
+    batch.delete(REFUSALS, batch.past(REFUSALS.c.at, now - REFUSALS_KEPT_FOR))
+    _clean_ring(batch)
     _forget_reissues(batch, now)
     touched = _clean_codes(batch, ended) | _clean_families(batch, ended)
     _clean_grants(batch, ended, touched)
@@ -93,6 +102,12 @@ class _Batch:
         # Skipped: what another node is about to delete.
         return self._connection.execute(query.limit(most).with_for_update(skip_locked=True)).all()
 
+    def newest(self, column: Column[Any]) -> int:
+        """The greatest number that was given; 0: none was."""
+        # No max: for few rows PostgreSQL walks another index to find it.
+        greatest = select(column).where(column > 0).order_by(column.desc()).limit(1)
+        return self._connection.execute(greatest).scalar() or 0
+
     def of(self, query: Select[Any]) -> Keys:
         """What some rows that stay say, each once."""
         return {(row[0], row[1]) for row in self._connection.execute(query)}
@@ -122,6 +137,11 @@ def _has_no(children: Table, parents: Table) -> ColumnElement[bool]:
 def _refers(children: Table, parents: Table) -> ColumnElement[bool]:
     (reference,) = (each for each in children.foreign_key_constraints if each.referred_table is parents)
     return and_(*(element.parent == element.column for element in reference.elements))
+
+
+def _clean_ring(batch: _Batch) -> None:
+    newest = batch.newest(REFUSALS.c.number)
+    batch.delete(REFUSALS, batch.past(REFUSALS.c.number, newest - MOST_REFUSALS))
 
 
 def _forget_reissues(batch: _Batch, now: int) -> None:

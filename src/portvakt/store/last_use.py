@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, or_
 
-from portvakt.store.checks import checked_digest, checked_id, checked_moment
+from portvakt.store.checks import checked_digest, checked_id, checked_moment, checked_text
 from portvakt.store.schema import API_KEYS, CLIENT_SECRETS, REFRESH_TOKENS
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from portvakt.model.values import ApiKeyId, ClientId, Instant, IssuerName, SecretId
 
-    SecretUses = Mapping[tuple[IssuerName, ClientId, SecretId], Instant]
+    SecretUses = Mapping[tuple[IssuerName, ClientId, SecretId], tuple[Instant, str]]
     TokenUses = Mapping[tuple[IssuerName, bytes], Instant]
     KeyUses = Mapping[tuple[IssuerName, ApiKeyId], Instant]
     Writing = tuple[Update, list[dict[str, Any]]]
@@ -29,7 +29,7 @@ def _record(table: Table, *key: str) -> Update:
     return table.update().where(*mine, earlier).values(last_used_at=bindparam("used_at"))
 
 
-_RECORD_SECRET = _record(CLIENT_SECRETS, "issuer", "client_id", "id")
+_RECORD_SECRET = _record(CLIENT_SECRETS, "issuer", "client_id", "id").values(last_used_from=bindparam("used_from"))
 _RECORD_TOKEN = _record(REFRESH_TOKENS, "issuer", "digest")
 _RECORD_KEY = _record(API_KEYS, "issuer", "id")
 
@@ -45,8 +45,9 @@ def writings(secrets: SecretUses, tokens: TokenUses, keys: KeyUses) -> list[Writ
             "of_client_id": checked_id(client),
             "of_id": checked_id(secret),
             "used_at": checked_moment(used_at),
+            "used_from": checked_text(used_from) or None,
         }
-        for (issuer, client, secret), used_at in sorted(secrets.items())
+        for (issuer, client, secret), (used_at, used_from) in sorted(secrets.items())
     ]
     of_tokens = [
         {"of_issuer": checked_id(issuer), "of_digest": checked_digest(digest), "used_at": checked_moment(used_at)}

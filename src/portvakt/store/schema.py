@@ -29,7 +29,6 @@ HEAD = "0003"
 """The newest migration. Later ones sort after earlier ones: so a database ahead is told from one behind."""
 
 METADATA = MetaData()
-
 # Ids sort by their bytes on both databases, or pages of a list would differ.
 NAME = String(255).with_variant(String(255, collation="C"), "postgresql")
 
@@ -38,13 +37,12 @@ KEY = Text().with_variant(Text(collation="C"), "postgresql")
 
 NUMBER = BigInteger().with_variant(Integer, "sqlite")
 """Given by the database, each greater than those before it, and never again."""
-
 DIGEST = LargeBinary(32)
 """HMAC-SHA-256 and nothing else: what it was made of does not fit. The database checks the length too."""
 
 
 def _index(name: str, *columns: str, where: str) -> Index:
-    """An index of some rows alone: a query uses it if it says the same words."""
+    """An index of some rows alone."""
     return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
 
@@ -174,9 +172,7 @@ MEMBERSHIPS = Table(
     PrimaryKeyConstraint("issuer", "user_id", "organisation", name="pk_memberships"),
     ForeignKeyConstraint(("issuer", "user_id"), ("users.issuer", "users.id"), name="fk_memberships_user"),
     ForeignKeyConstraint(
-        ("issuer", "organisation"),
-        ("organisations.issuer", "organisations.number"),
-        name="fk_memberships_organisation",
+        ("issuer", "organisation"), ("organisations.issuer", "organisations.number"), name="fk_memberships_organisation"
     ),
     Index("ix_memberships_organisation", "issuer", "organisation", "user_id"),
 )

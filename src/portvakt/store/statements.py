@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Integer, and_, bindparam, case, select, text
+from sqlalchemy import and_, bindparam, case, select, text
 
 from portvakt.model.audit import NOBODY
 from portvakt.model.change import (
@@ -22,7 +22,7 @@ from portvakt.store.rows import FACTS, row_of_client, row_of_key, row_of_secret,
 from portvakt.store.schema import CLIENT_SECRETS, CLIENTS, ORGANISATIONS, REVISION, SIGNING_KEYS, USERS
 
 if TYPE_CHECKING:
-    from sqlalchemy import BindParameter, Executable, FromClause, Select
+    from sqlalchemy import BindParameter, ColumnElement, Executable, FromClause, Select
 
     from portvakt.model.audit import By
     from portvakt.model.change import Change
@@ -88,7 +88,11 @@ def _expire_secret(change: ExpireSecret) -> Executable:
     )
 
 
-def _facts(clients: FromClause) -> Select[Any]:
+def facts_of(clients: FromClause, *order: ColumnElement[Any]) -> Select[Any]:
+    """Some clients, each with its owner, its organisation and its secrets, oldest secret first.
+
+    A client stands in one row for each of its secrets. `order`: the clients', by id at last.
+    """
     joined = (
         clients.join(USERS, and_(USERS.c.issuer == clients.c.issuer, USERS.c.id == clients.c.owner))
         .outerjoin(
@@ -99,25 +103,15 @@ def _facts(clients: FromClause) -> Select[Any]:
     )
     parts = zip(FACTS, (clients, USERS, CLIENT_SECRETS, HOLDERS), strict=True)
     columns = (column.label(f"{part}_{column.name}") for part, table in parts for column in table.c)
-    order = (clients.c.id, CLIENT_SECRETS.c.created_at, CLIENT_SECRETS.c.id)
-    return select(*columns).select_from(joined).order_by(*order)
+    return select(*columns).select_from(joined).order_by(*order, CLIENT_SECRETS.c.created_at, CLIENT_SECRETS.c.id)
 
 
 ISSUER: BindParameter[str] = bindparam("issuer")
 
 LIVE = CLIENTS.c.deleted_at.is_(None)
 
-ONE_CLIENT = _facts(CLIENTS).where(CLIENTS.c.issuer == ISSUER, CLIENTS.c.id == bindparam("id"), LIVE)
+ONE_CLIENT = facts_of(CLIENTS).where(CLIENTS.c.issuer == ISSUER, CLIENTS.c.id == bindparam("id"), LIVE)
 """A client, its owner and its secrets, oldest secret first."""
-
-PAGE_OF_CLIENTS = _facts(
-    select(CLIENTS)
-    .where(CLIENTS.c.issuer == ISSUER, CLIENTS.c.id > bindparam("after"), LIVE)
-    .order_by(CLIENTS.c.id)
-    .limit(bindparam("limit", type_=Integer))
-    .subquery("page")
-)
-"""The next clients by id, each as in `ONE_CLIENT`. Every id is greater than the empty text."""
 
 REDIRECTS_OF_PUBLIC_CLIENTS = select(CLIENTS.c.redirect_uris).where(
     CLIENTS.c.issuer == ISSUER, CLIENTS.c.authentication == text("'none'"), CLIENTS.c.disabled_at.is_(None), LIVE
@@ -125,14 +119,6 @@ REDIRECTS_OF_PUBLIC_CLIENTS = select(CLIENTS.c.redirect_uris).where(
 """The text is spelled out: with a parameter no partial index is used."""
 
 ONE_USER = select(USERS).where(USERS.c.issuer == ISSUER, USERS.c.id == bindparam("id"))
-
-PAGE_OF_USERS = (
-    select(USERS)
-    .where(USERS.c.issuer == ISSUER, USERS.c.id > bindparam("after"))
-    .order_by(USERS.c.id)
-    .limit(bindparam("limit", type_=Integer))
-)
-"""The next users by id."""
 
 USER_WITH_EMAIL = select(USERS).where(USERS.c.issuer == ISSUER, USERS.c.email_key == bindparam("email_key"))
 

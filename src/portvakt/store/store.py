@@ -12,8 +12,10 @@ from portvakt.model.audit import NOBODY
 from portvakt.model.change import AddRevocation, Applied, Lost, Note
 from portvakt.store import checks, cleaning, last_use, rows, statements
 from portvakt.store.address import database_at
+from portvakt.store.audit import Audit
 from portvakt.store.behalf_reads import BehalfReads
 from portvakt.store.errors import StoreUnavailable, our_fault, sqlstate
+from portvakt.store.lists import Lists
 from portvakt.store.migrate import is_current
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 ANOTHER_WAS_FIRST = {"40001", "40P01"}  # serialization failure, deadlock
 FOREIGN_KEY = "23503"
 
-_NONE: Mapping[Any, Instant] = MappingProxyType({})
+_NONE: Mapping[Any, Any] = MappingProxyType({})
 
 
 async def open_store(url: str) -> Store:
@@ -50,7 +52,7 @@ async def open_store(url: str) -> Store:
     return store
 
 
-class Store(BehalfReads):
+class Store(BehalfReads, Lists, Audit):
     """An open database. Made by `open_store`.
 
     Every method may raise StoreUnavailable, within about 3 seconds. A caller that is cancelled leaves the
@@ -74,18 +76,6 @@ class Store(BehalfReads):
         found = rows.facts_from(await self._read("read a client", read, issuer=issuer, id=client_id))
         return found[0] if found else None
 
-    async def clients(self, issuer: IssuerName, after: ClientId | None, limit: int) -> list[ClientFacts]:
-        """The first `limit` (at least 1) clients of an issuer whose id is greater than `after`, by id.
-
-        Ids are compared byte by byte. `after` need not exist; None begins at the first.
-        """
-        if limit < 1:
-            raise ValueError("a page has at least 1 client")
-        if not checks.is_id(issuer) or not (after is None or checks.is_id(after)):
-            return []
-        read = statements.PAGE_OF_CLIENTS
-        return rows.facts_from(await self._read("list clients", read, issuer=issuer, after=after or "", limit=limit))
-
     async def public_redirect_uris(self, issuer: IssuerName) -> frozenset[str]:
         """The redirect URIs of all enabled clients of an issuer that have no secret."""
         if not checks.is_id(issuer):
@@ -99,16 +89,6 @@ class Store(BehalfReads):
             return None
         found = await self._read("read a user", statements.ONE_USER, issuer=issuer, id=user_id)
         return rows.user_from(found[0]) if found else None
-
-    async def users(self, issuer: IssuerName, after: UserId | None, limit: int) -> list[User]:
-        """The first `limit` (at least 1) users of an issuer whose id is greater than `after`, by id; see `clients`."""
-        if limit < 1:
-            raise ValueError("a page has at least 1 user")
-        if not checks.is_id(issuer) or not (after is None or checks.is_id(after)):
-            return []
-        read = statements.PAGE_OF_USERS
-        found = await self._read("list users", read, issuer=issuer, after=after or "", limit=limit)
-        return [rows.user_from(row) for row in found]
 
     async def user_by_email(self, issuer: IssuerName, email: str) -> User | None:
         """A user by address, whatever its letter case. Send mail to the stored address only."""
@@ -165,6 +145,8 @@ class Store(BehalfReads):
         self, uses: SecretUses, *, refresh_tokens: TokenUses = _NONE, api_keys: KeyUses = _NONE
     ) -> None:
         """Write when secrets, refresh tokens (by digest) and API keys were last used, all in one transaction.
+
+        With a secret's moment comes the address that it was used from, "" if there is none.
 
         Never moves a last use back. It is no change: the revision stays, so copies of facts stay valid. What is
         gone is passed over.

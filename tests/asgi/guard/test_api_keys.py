@@ -23,6 +23,7 @@ TOLD: dict[str, object] = {
     "aud": AUDIENCE,
     "sub": "user_1",
     "jti": "key_1",
+    "iat": 0,
     "scope": "read",
 }
 
@@ -206,7 +207,7 @@ async def test_FT21_nonsense_is_no_answer(reply: bytes) -> None:
 
 
 async def test_what_the_issuer_says_lets_in() -> None:
-    said = b'{"active":true,"token_type":"api_key","iss":"%s","aud":"%s","sub":"u","jti":"k","scope":"read"}'
+    said = b'{"active":true,"token_type":"api_key","iss":"%s","aud":"%s","sub":"u","jti":"k","iat":0,"scope":"read"}'
     async with raw_server(
         lambda _head, writer: _write(writer, said % (server.url.encode(), AUDIENCE.encode()))
     ) as server:

@@ -19,7 +19,7 @@ from portvakt.model.change import (
     SetClientDisabled,
 )
 from portvakt.model.values import ClientId, Instant, KeyId, SecretId, UserId
-from stored import ACME, CLIENT, OTHER, OWNER, SECRET, a_client, a_client_with_a_secret, a_key, a_secret, a_user
+from stored import ACME, CLIENT, FROM, OTHER, OWNER, SECRET, a_client, a_client_with_a_secret, a_key, a_secret, a_user
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -130,11 +130,20 @@ async def test_the_end_of_a_key_is_said_once(kept: Store) -> None:
 async def test_last_use_moves_forward_only(kept: Store) -> None:
     seen = []
     for moment in (100, 90, 110, 110):
-        await kept.record_use({(ACME, CLIENT, SECRET): Instant(moment), (ACME, CLIENT, SecretId("gone")): Instant(1)})
-        seen.append((await facts_of_the_client(kept)).secrets[0].last_used_at)
+        gone = {(ACME, CLIENT, SecretId("gone")): (Instant(1), FROM)}
+        await kept.record_use({(ACME, CLIENT, SECRET): (Instant(moment), f"192.0.2.{moment}"), **gone})
+        secret = (await facts_of_the_client(kept)).secrets[0]
+        seen.append((secret.last_used_at, secret.last_used_from))
     await kept.record_use({})
 
-    assert seen == [100, 100, 110, 110]
+    first, last = (100, "192.0.2.100"), (110, "192.0.2.110")
+    assert seen == [first, first, last, last]
+
+
+async def test_a_secret_that_was_used_from_no_address_says_so(kept: Store) -> None:
+    await kept.record_use({(ACME, CLIENT, SECRET): (Instant(1), "")})
+
+    assert (await facts_of_the_client(kept)).secrets[0].last_used_from is None
 
 
 async def test_the_counter_is_raised_once_by_each_applied_set_and_by_nothing_else(kept: Store) -> None:
@@ -145,7 +154,7 @@ async def test_the_counter_is_raised_once_by_each_applied_set_and_by_nothing_els
     await kept.apply([ChangeClient(ACME, CLIENT, 1), SetClientDisabled(ACME, CLIENT, Instant(1))])
     applied = await kept._database.read(read)
     await kept.apply([SetClientDisabled(ACME, CLIENT, None), ChangeClient(ACME, CLIENT, 1)])
-    await kept.record_use({(ACME, CLIENT, SECRET): Instant(1)})
+    await kept.record_use({(ACME, CLIENT, SECRET): (Instant(1), FROM)})
     after = await kept._database.read(read)
 
     assert (applied, after) == (before + 1, before + 1)
@@ -155,7 +164,7 @@ async def test_last_use_of_many_secrets_is_written_together(kept: Store) -> None
     ids = [SecretId(f"s{number}") for number in range(40)]
     await kept.apply([AddSecret(ACME, a_secret(id=each)) for each in ids])
 
-    await kept.record_use({(ACME, CLIENT, each): Instant(200 + number) for number, each in enumerate(ids)})
+    await kept.record_use({(ACME, CLIENT, each): (Instant(200 + number), FROM) for number, each in enumerate(ids)})
 
     used = {each.id: each.last_used_at for each in (await facts_of_the_client(kept)).secrets}
     assert used == {SECRET: None, **{each: 200 + number for number, each in enumerate(ids)}}
@@ -163,7 +172,7 @@ async def test_last_use_of_many_secrets_is_written_together(kept: Store) -> None
 
 async def test_a_last_use_that_could_not_be_stored_is_the_callers_error(kept: Store) -> None:
     with pytest.raises(ValueError, match="an id is"):
-        await kept.record_use({(ACME, CLIENT, SecretId("\0")): Instant(1)})
+        await kept.record_use({(ACME, CLIENT, SecretId("\0")): (Instant(1), FROM)})
 
 
 async def test_an_owner_with_clients_is_still_there(kept: Store) -> None:

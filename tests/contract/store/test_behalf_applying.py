@@ -55,6 +55,7 @@ from stored import (
     CLIENT,
     COMPANY,
     FAMILY,
+    FROM,
     GRANT,
     OTHER,
     OWNER,
@@ -309,7 +310,7 @@ async def test_last_uses_of_all_kinds_are_written_together_and_move_forward_only
     seen = []
     for moment in (100, 90, 110):
         await kept.record_use(
-            {(ACME, CLIENT, SECRET): Instant(moment)},
+            {(ACME, CLIENT, SECRET): (Instant(moment), FROM)},
             refresh_tokens={(ACME, ONE): Instant(moment), (ACME, NEW): Instant(moment)},
             api_keys={(ACME, API_KEY): Instant(moment), (OTHER, API_KEY): Instant(moment)},
         )

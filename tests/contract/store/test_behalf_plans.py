@@ -39,6 +39,7 @@ from stored import (
     CLIENT,
     COMPANY,
     FAMILY,
+    FROM,
     GRANT,
     OWNER,
     SECRET,
@@ -73,7 +74,6 @@ READS: dict[str, tuple[Select[Any], dict[str, Any]]] = {
     "pending": (behalf_queries.PENDING, {"id": "i", "now": 1}),
     "password": (behalf_queries.ONE_PASSWORD, {"id": "i"}),
     "organisation": (behalf_queries.ONE_ORGANISATION, {"id": "i"}),
-    "organisations": (behalf_queries.PAGE_OF_ORGANISATIONS, {"after": "i", "limit": 3}),
     "memberships": (behalf_queries.ORGANISATIONS_OF_USER, {"id": "i"}),
     "grants_of_user": (behalf_queries.GRANTS_OF_USER, {"id": "i"}),
     "grants_between": (behalf_queries.GRANTS_BETWEEN, {"id": "i", "client_id": "c", "organisation": None}),
@@ -176,7 +176,7 @@ async def test_a_change_goes_by_an_index(kept: Store, change: Change) -> None:
 
 
 async def test_last_uses_go_by_an_index(kept: Store) -> None:
-    writings = last_use.writings({(ACME, CLIENT, SECRET): T}, {(ACME, D): T}, {(ACME, API_KEY): T})
+    writings = last_use.writings({(ACME, CLIENT, SECRET): (T, FROM)}, {(ACME, D): T}, {(ACME, API_KEY): T})
 
     found = await plans(kept, lambda each: [each.execute(statement, given) for statement, given in writings])
 

@@ -22,7 +22,7 @@ from polling import until
 from portvakt.model.change import AddKey, Applied, ChangeClient, SetClientDisabled
 from portvakt.model.values import Instant
 from portvakt.store import Store, StoreUnavailable, open_store, upgrade
-from stored import ACME, CLIENT, OWNER, SECRET, a_client_with_a_secret, a_key
+from stored import ACME, CLIENT, FROM, OWNER, SECRET, a_client_with_a_secret, a_key
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -42,7 +42,7 @@ OPERATIONS: dict[str, Callable[[Store], Awaitable[Any]]] = {
     "refresh_facts": lambda store: store.refresh_facts(ACME, b"d" * 32),
     "clean": lambda store: store.clean(None, Instant(1)),
     "apply": lambda store: store.apply([ChangeClient(ACME, CLIENT, 1)]),
-    "record_use": lambda store: store.record_use({(ACME, CLIENT, SECRET): Instant(1)}),
+    "record_use": lambda store: store.record_use({(ACME, CLIENT, SECRET): (Instant(1), FROM)}),
     "check": lambda store: store.check(),
 }
 

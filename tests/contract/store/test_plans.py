@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from portvakt.model.change import AddClient, AddSecret, AddUser
 from portvakt.model.values import ClientId, SecretId
-from portvakt.store import statements
+from portvakt.store import list_queries, statements
 from stored import ACME, a_client, a_secret, a_user
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 READS: dict[str, tuple[Select[Any], dict[str, Any]]] = {
     "client_facts": (statements.ONE_CLIENT, {"issuer": "acme", "id": "c"}),
-    "clients": (statements.PAGE_OF_CLIENTS, {"issuer": "acme", "after": "c", "limit": 10}),
+    "clients": (list_queries.PAGE_OF_CLIENTS, {"issuer": "acme", "after": "c", "limit": 10}),
     "user": (statements.ONE_USER, {"issuer": "acme", "id": "u"}),
     "user_by_email": (statements.USER_WITH_EMAIL, {"issuer": "acme", "email_key": "e"}),
     "public_redirect_uris": (statements.REDIRECTS_OF_PUBLIC_CLIENTS, {"issuer": "acme"}),

@@ -17,7 +17,7 @@ from portvakt.model.change import ChangeClient, Lost
 from portvakt.model.values import Instant
 from portvakt.store import open_store
 from portvakt.store.watch import SqliteWatch
-from stored import ACME, CLIENT, SECRET, a_client_with_a_secret
+from stored import ACME, CLIENT, FROM, SECRET, a_client_with_a_secret
 
 if TYPE_CHECKING:
     from portvakt.store import Store, Watch
@@ -74,8 +74,8 @@ async def test_last_use_is_no_change(kept: Store, another_store: Store) -> None:
     watch = kept.watch()
     before = await settled(watch)
 
-    await another_store.record_use({(ACME, CLIENT, SECRET): Instant(99)})
-    await kept.record_use({(ACME, CLIENT, SECRET): Instant(100)})
+    await another_store.record_use({(ACME, CLIENT, SECRET): (Instant(99), FROM)})
+    await kept.record_use({(ACME, CLIENT, SECRET): (Instant(100), FROM)})
 
     assert await settled(watch) == before
 

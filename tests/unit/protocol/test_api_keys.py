@@ -236,6 +236,7 @@ TOLD: dict[str, object] = {
     "aud": LUCA.audience,
     "sub": "user_1",
     "jti": "key_1",
+    "iat": NOW,
     "scope": "accounting",
 }
 
