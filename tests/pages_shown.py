@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from portvakt.model.values import ApiKeyId, ClientId, Instant, OrganisationNumber
+from portvakt.model.values import ApiKeyId, ClientId, Instant, OrganisationNumber, SessionId
 from portvakt.pages.views import (
     AlreadyAnswered,
     ApiKey,
@@ -15,6 +15,7 @@ from portvakt.pages.views import (
     Connected,
     Connection,
     Consent,
+    ConsentProblem,
     Fault,
     Home,
     LoggedOut,
@@ -24,6 +25,8 @@ from portvakt.pages.views import (
     NoAccess,
     NoCompany,
     Problem,
+    Session,
+    Sessions,
 )
 
 if TYPE_CHECKING:
@@ -64,7 +67,7 @@ def consent(
     companies: tuple[Company, ...] = COMPANIES,
     forced: Company | None = None,
     chosen: str | None = None,
-    missing: bool = False,
+    problem: ConsentProblem | None = None,
     client_name: str = "Bilagsroboten",
     scopes: tuple[str, ...] = ("accounting",),
     redirect_uri: str = CALLBACK,
@@ -83,7 +86,7 @@ def consent(
         companies=companies,
         forced=forced,
         chosen=OrganisationNumber(chosen) if chosen else None,
-        missing=missing,
+        problem=problem,
     )
 
 
@@ -131,6 +134,17 @@ KEYS = (
 )
 
 
+SESSIONS = (
+    Session(id=SessionId("ses_1"), since=Instant(NOW - 1800), until=Instant(NOW + 41_400), here=True),
+    Session(id=SessionId("ses_2"), since=Instant(NOW - 600), until=Instant(NOW + 42_600)),
+    Session(id=SessionId("ses_3"), since=Instant(NOW - 36_000), until=Instant(NOW + 7_200)),
+)
+
+
+def sessions(lines: tuple[Session, ...] = SESSIONS) -> Sessions:
+    return Sessions(brand=BRAND, email=EMAIL, action="/luca-test/sessions", csrf="csrf", sessions=lines, api_keys=True)
+
+
 def connected(connections: tuple[Connection, ...] = CONNECTIONS, ended: str | None = None) -> Connected:
     return Connected(
         brand=BRAND,
@@ -173,7 +187,8 @@ SAMPLES: dict[str, View] = {
     **{f"log_in_{one.value}": log_in(one, EMAIL) for one in LogInProblem},
     "consent_several": consent(),
     "consent_chosen": consent(chosen="987654321"),
-    "consent_missing": consent(missing=True),
+    "consent_missing": consent(problem=ConsentProblem.MISSING),
+    "consent_changed": consent(companies=(FJORD,), problem=ConsentProblem.CHANGED),
     "consent_one": consent(companies=(FJORD,)),
     "consent_forced": consent(forced=COMPANIES[2], client_name=LONG, scopes=("read", "write", "reports:export")),
     "consent_unbroken": consent(
@@ -202,6 +217,8 @@ SAMPLES: dict[str, View] = {
     "connected": connected(),
     "connected_ended": connected(CONNECTIONS[:1], "Frister"),
     "connected_none": connected(()),
+    "sessions": sessions(),
+    "sessions_alone": sessions(SESSIONS[:1]),
     "api_keys": api_keys(),
     "api_keys_made": api_keys(made="eyJhbGciOiJSUzI1NiJ9." + "QWJj" * 120 + "." + "xY_z" * 80),
     "api_keys_one_company": api_keys(companies=(FJORD,), keys=(), revoked=True),

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 AnswerT_co = TypeVar("AnswerT_co", covariant=True)
 
 ACCESS_DENIED = "access_denied"
+LOGIN_REQUIRED = "login_required"  # OpenID Connect Core §3.1.2.6, and the next two
+CONSENT_REQUIRED = "consent_required"
+INTERACTION_REQUIRED = "interaction_required"
 INVALID_REQUEST = "invalid_request"
 INVALID_CLIENT = "invalid_client"
 INVALID_GRANT = "invalid_grant"

@@ -76,6 +76,14 @@ class Consent(Enum):
     REMEMBERED = "remembered"  # for user, client, company and scopes, until revoked
 
 
+class Prompt(StrEnum):
+    """What a request may want a user to be asked (OpenID Connect Core §3.1.2.1, `prompt`)."""
+
+    NONE = "none"  # nothing: a code, or an error
+    LOGIN = "login"  # for the password, also where somebody is logged in; `max_age`, too, is listened to
+    CONSENT = "consent"  # whatever was agreed to before
+
+
 class Company(Enum):
     """Whether what a user gives is for one company."""
 
@@ -237,6 +245,7 @@ class Provider:
     refresh_absolute: Seconds = Seconds(365 * 86400)  # and so has its whole family after so long
     reissue_window: Seconds = Seconds(10)  # in which the same request gets the same answer; 0: never
     consent: Consent = Consent.REMEMBERED
+    prompts: frozenset[Prompt] = frozenset(Prompt)
     company: Company = Company.OPTIONAL
     api_keys: ApiKeys = ApiKeys.NONE
 

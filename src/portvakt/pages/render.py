@@ -22,6 +22,7 @@ from portvakt.pages.views import (
     ApiKeys,
     Connected,
     Consent,
+    ConsentProblem,
     Home,
     LoggedOut,
     LogIn,
@@ -30,6 +31,7 @@ from portvakt.pages.views import (
     NoAccess,
     NoCompany,
     Problem,
+    Sessions,
 )
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ _TEMPLATES: dict[type[View], str] = {
     Home: "home.html",
     Connected: "connected.html",
     ApiKeys: "api_keys.html",
+    Sessions: "sessions.html",
 }
 
 _LOG_IN_STATUS = {
@@ -60,6 +63,8 @@ _LOG_IN_STATUS = {
     LogInProblem.LIMITED: 429,
     LogInProblem.BUSY: 503,
 }
+
+_CONSENT_STATUS = {ConsentProblem.MISSING: 400, ConsentProblem.CHANGED: 403}
 
 _HEADERS = (
     ("content-type", "text/html; charset=utf-8"),
@@ -135,8 +140,8 @@ def _status(view: View) -> int:
             return 403
         case AlreadyAnswered():
             return 409
-        case Consent(missing=True):
-            return 400
+        case Consent(problem=ConsentProblem() as wrong):
+            return _CONSENT_STATUS[wrong]
         case ApiKeys(problem=problem) if problem is not None:
             return 400
         case _:

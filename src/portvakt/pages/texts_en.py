@@ -10,6 +10,7 @@ EN = {
     "nav.home": "Overview",
     "nav.connected": "Connected applications",
     "nav.api_keys": "API keys",
+    "nav.sessions": "Log-ins",
     "nav.log_out": "Log out",
     "number": "Org. no. {number}",
     "reference": "Reference",
@@ -36,6 +37,8 @@ EN = {
     "consent.which_why": "{client} gets access to the one that you choose, and to no other.",
     "consent.forced": "{client} asked for this company.",
     "consent.missing": "Choose a company first.",
+    "consent.changed": "Your companies changed while this page was open, and no access was given. "
+    "Look once more, then answer.",
     "consent.withdraw": "You can withdraw the access at any time, under Connected applications.",
     "consent.leaves": "Either way you will be sent to {host}.",
     "consent.leaves_here": "Either way you will be sent back to the application on this device.",
@@ -95,6 +98,7 @@ EN = {
     "home.title": "Your account",
     "home.connected": "See which applications may act for you, and revoke their access.",
     "home.api_keys": "Make and revoke keys for programs of your own.",
+    "home.sessions": "See in how many browsers you are logged in, and log out of them.",
     "connected.title": "Connected applications",
     "connected.lead": "These applications may act for you. "
     "If you do not recognise one, or no longer use it, revoke its access.",
@@ -144,6 +148,16 @@ EN = {
     "keys.problem.expires": "Choose a date that is in the future, or none.",
     "keys.problem.name": "The name is too long. Use at most 80 characters.",
     "keys.problem.limited": "You have as many keys as one can have. Revoke one that you no longer use.",
+    "sessions.title": "Where you are logged in",
+    "sessions.lead": "Each line is a browser in which you have logged in. "
+    "If there is one that you do not know, log out of it, and ask for a new password.",
+    "sessions.here": "This browser",
+    "sessions.other": "Another browser",
+    "sessions.since": "Logged in",
+    "sessions.until": "Ends",
+    "sessions.end": "Log out there",
+    "sessions.end_others": "Log out of all other browsers",
+    "sessions.alone": "You are logged in nowhere else.",
 }
 
 SCOPES_EN = {

@@ -10,6 +10,7 @@ NB = {
     "nav.home": "Oversikt",
     "nav.connected": "Tilkoblede apper",
     "nav.api_keys": "API-nøkler",
+    "nav.sessions": "Innlogginger",
     "nav.log_out": "Logg ut",
     "number": "Org.nr. {number}",
     "reference": "Referanse",
@@ -36,6 +37,8 @@ NB = {
     "consent.which_why": "{client} får tilgang til det du velger, og ikke til noe annet.",
     "consent.forced": "{client} har bedt om dette selskapet.",
     "consent.missing": "Velg et selskap først.",
+    "consent.changed": "Selskapene dine ble endret mens siden var åpen, og ingen har fått tilgang. "
+    "Se over en gang til før du svarer.",
     "consent.withdraw": "Du kan trekke tilgangen tilbake når som helst, under «Tilkoblede apper».",
     "consent.leaves": "Uansett hva du svarer, blir du sendt til {host}.",
     "consent.leaves_here": "Uansett hva du svarer, blir du sendt tilbake til appen på denne enheten.",
@@ -94,6 +97,7 @@ NB = {
     "home.title": "Kontoen din",
     "home.connected": "Se hvilke apper som kan handle for deg, og trekk tilgangen tilbake.",
     "home.api_keys": "Lag og trekk tilbake nøkler til dine egne programmer.",
+    "home.sessions": "Se i hvor mange nettlesere du er logget inn, og logg ut av dem.",
     "connected.title": "Tilkoblede apper",
     "connected.lead": "Disse appene kan handle for deg. "
     "Er det en du ikke kjenner igjen eller ikke lenger bruker, bør du trekke tilgangen tilbake.",
@@ -143,6 +147,16 @@ NB = {
     "keys.problem.expires": "Velg en dato fram i tid, eller ingen.",
     "keys.problem.name": "Navnet er for langt. Bruk høyst 80 tegn.",
     "keys.problem.limited": "Du har så mange nøkler som det går an å ha. Trekk tilbake en du ikke bruker.",
+    "sessions.title": "Her er du logget inn",
+    "sessions.lead": "Hver linje er en nettleser du har logget inn i. "
+    "Er det en du ikke kjenner igjen, bør du logge ut av den og be om et nytt passord.",
+    "sessions.here": "Denne nettleseren",
+    "sessions.other": "En annen nettleser",
+    "sessions.since": "Logget inn",
+    "sessions.until": "Utløper",
+    "sessions.end": "Logg ut der",
+    "sessions.end_others": "Logg ut av alle andre nettlesere",
+    "sessions.alone": "Du er ikke logget inn noe annet sted.",
 }
 
 SCOPES_NB = {

@@ -14,7 +14,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from portvakt.model.values import ApiKeyId, ClientId, Instant, OrganisationNumber
+    from portvakt.model.values import ApiKeyId, ClientId, Instant, OrganisationNumber, SessionId
 
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}", re.ASCII)
 _LOGO = re.compile(r"data:image/(?:png|webp|jpeg);base64,[A-Za-z0-9+/]{1,87380}={0,2}", re.ASCII)
@@ -26,7 +26,7 @@ class Brand:
     """Whose pages these are.
 
     `root`: the path of the issuer's URL, "" or like "/luca-test"; the stylesheet and the pages' own links are under it
-    (/static, /account, /connected, /api-keys, /logout).
+    (/static, /account, /connected, /api-keys, /sessions, /logout).
     `colour`: the accent, as #rrggbb; where it would be hard to read, a lighter or darker shade of it is used.
     `logo`: a small raster picture as a data URL (at most 64 KiB), None for a mark with the first letter of the name.
     `test`: a band on each page says that this is a test environment.
@@ -86,14 +86,21 @@ class LogIn:
     redirect_uri: str | None = None
 
 
+class ConsentProblem(Enum):
+    """Why the consent page is shown again, and nothing was given."""
+
+    MISSING = "missing"  # the user allowed, but chose no company
+    CHANGED = "changed"  # the user's companies are others than those that the page showed
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consent:
     """May this application act for the user? Posts `transaction`, `csrf`, `decision` and `organisation` to `action`.
 
     `decision` is "allow" or "deny". `organisation` is a company's number, and is sent only where there is a choice:
     several companies and `forced` None. `forced`: the only company that the application wants. `chosen`: the number
-    that is marked already. `missing`: the user allowed, but chose no company. `client_owner`: who registered the
-    application, "" if that is not to be shown. `other_account_url`: where another user logs in for the same request.
+    that is marked already. `client_owner`: who registered the application, "" if that is not to be shown.
+    `other_account_url`: where another user logs in for the same request.
     """
 
     brand: Brand
@@ -109,7 +116,7 @@ class Consent:
     companies: tuple[Company, ...] = ()
     forced: Company | None = None
     chosen: OrganisationNumber | None = None
-    missing: bool = False
+    problem: ConsentProblem | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,6 +293,43 @@ class ApiKeys:
     chosen: OrganisationNumber | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One line of `Sessions`: a browser in which the user is logged in. `here`: it is the one that asks."""
+
+    id: SessionId
+    since: Instant
+    until: Instant
+    here: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sessions:
+    """Where the user is logged in.
+
+    To log out one other browser, posts `do`=end, `session` (its id), `csrf` to `action`; all others: `do`=end_others,
+    `csrf`. This one is logged out on its own page.
+    """
+
+    brand: Brand
+    email: str
+    action: str
+    csrf: str = field(repr=False)
+    sessions: tuple[Session, ...]
+    api_keys: bool = False
+
+
 View = (
-    LogIn | Consent | NoAccess | NoCompany | AlreadyAnswered | Problem | LogOut | LoggedOut | Home | Connected | ApiKeys
+    LogIn
+    | Consent
+    | NoAccess
+    | NoCompany
+    | AlreadyAnswered
+    | Problem
+    | LogOut
+    | LoggedOut
+    | Home
+    | Connected
+    | ApiKeys
+    | Sessions
 )

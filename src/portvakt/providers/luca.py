@@ -12,6 +12,7 @@ from portvakt.model.provider import (
     Evidence,
     LoopbackPort,
     Metadata,
+    Prompt,
     Provider,
     Refresh,
     Source,
@@ -45,6 +46,7 @@ LUCA = Provider(
     code_lifetime=Seconds(600),
     refresh=Refresh.STATIC,
     consent=Consent.EVERY_TIME,
+    prompts=frozenset({Prompt.CONSENT}),
     company=Company.REQUIRED,
     api_keys=ApiKeys.PERSONAL,
     metadata=Metadata.PUBLISHED,
@@ -85,6 +87,9 @@ LUCA = Provider(
         Evidence(field="code_lifetime", source=Source.SEED, says="This code is valid for 10 minutes"),
         Evidence(field="refresh", source=Source.SEED, says="By default the refresh token does not expire"),
         Evidence(field="consent", source=Source.SEED, says="The user will then be asked if he wants to give access"),
+        Evidence(
+            field="prompts", source=Source.OURS, says="the document has none; consent changes nothing, so it is taken"
+        ),
         Evidence(
             field="company",
             source=Source.SEED,

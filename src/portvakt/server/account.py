@@ -1,4 +1,9 @@
-"""Where people log in and out, and see what they gave to whom: `/login`, `/logout`, `/account`, `/connected`."""
+"""Where people log in and out, and see what they gave to whom: `/login`, `/logout`, `/account`, `/connected`.
+
+A password may change, or a user be disabled, while somebody logs in with what was right a moment before. Whoever
+changes either ends the sessions that they see once the change is made; whoever begins a session looks again once it is
+there. One of the two always sees the other, on both databases, so no such session lives on.
+"""
 
 from __future__ import annotations
 
@@ -10,23 +15,26 @@ from typing import TYPE_CHECKING
 
 from portvakt.model.behalf import Session
 from portvakt.model.change import AddSession, EndSession
-from portvakt.model.decision import Refused
+from portvakt.model.decision import Granted, Refused
 from portvakt.model.provider import Quota
-from portvakt.model.values import Instant, Seconds, Secret, SessionId
+from portvakt.model.values import Instant, Seconds, Secret, SessionId, UserId
 from portvakt.pages.views import Company, Connected, Connection, Fault, Home, LoggedOut, LogIn, LogInProblem, LogOut
 from portvakt.protocol.answer.authorize import Target, find_target
 from portvakt.protocol.credentials import SECRET_OCTETS, Kind, keep_opaque, mint, mint_id
 from portvakt.protocol.ending import end_grant
+from portvakt.server.act import act
 from portvakt.server.browser import SESSION, clear_cookie, set_cookie
 from portvakt.server.desk import NotOurForm, query_value
 from portvakt.server.passwords import LONGEST, Busy
 from portvakt.wire.address import bucket_address
 from portvakt.wire.authorize_request import read_authorize_request
 from portvakt.wire.errors import WireError
+from portvakt.wire.query import spell_query
 
 if TYPE_CHECKING:
-    from portvakt.model.behalf import Grant, SessionFacts
-    from portvakt.model.change import Change
+    from collections.abc import Collection
+
+    from portvakt.model.behalf import Grant, Password, SessionFacts
     from portvakt.model.nouns import User
     from portvakt.server.call import Call, Receive, Send
     from portvakt.server.desk import Desk
@@ -38,7 +46,19 @@ WRONG_PASSWORDS = Quota(10, Seconds(300))
 """For one email from one address; the right password from elsewhere is not kept out by it."""
 
 WRONG_PASSWORDS_OF_ADDRESS = Quota(100, Seconds(300))
+FOR_REQUEST = "authorize&"
+"""What begins the query of `/login` where a whole authorization request follows, as it was spelled."""
+
 _ID_OCTETS = 32
+_NOBODY = UserId("user_nobody")
+
+
+@dataclass(frozen=True, slots=True)
+class _Proven:
+    """Whose email and password were right, and the hash that said so."""
+
+    user: User
+    password: Password
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +83,12 @@ class Account:
         if call.scope["method"] == "POST":
             await self._take_log_in(call, receive, send)
             return
-        wanted = query_value(call.scope["query_string"], "return_to") or ""
-        await self.show_log_in(call, send, return_to=self._desk.return_to(wanted))
+        desk, query = self._desk, spell_query(call.scope["query_string"])
+        if query.startswith(FOR_REQUEST):
+            wanted = f"{desk.root}{desk.issuer.provider.authorize_path}?{query.removeprefix(FOR_REQUEST)}"
+        else:
+            wanted = query_value(call.scope["query_string"], "return_to") or ""
+        await self.show_log_in(call, send, return_to=desk.return_to(wanted))
 
     async def show_log_in(
         self, call: Call, send: Send, *, return_to: str, email: str = "", why: _NotIn | None = None
@@ -113,15 +137,20 @@ class Account:
         email, password = form.get("email", "").strip(), Secret(form.pop("password", ""))
         visit, fresh = desk.visit(call)
         if fresh or not desk.is_own("log in", visit, form):
-            found: User | _NotIn = _NotIn(LogInProblem.EXPIRED)
+            found: _Proven | _NotIn = _NotIn(LogInProblem.EXPIRED)
         else:
             found = await self._check(call, email, password)
-        if isinstance(found, _NotIn):
-            await self.show_log_in(call, send, return_to=return_to, email=email[:254], why=found)
-        else:
-            await self._begin(call, send, found, return_to)
+        cookie = None if isinstance(found, _NotIn) else await self._begin(found)
+        if cookie is None:
+            why = found if isinstance(found, _NotIn) else _NotIn(LogInProblem.WRONG)
+            await self.show_log_in(call, send, return_to=return_to, email=email[:254], why=why)
+            return
+        old = await desk.session(call)
+        if old is not None:
+            await self.end_sessions(old, {old.session.id})
+        await desk.go(call, send, return_to, set_cookie(desk.issuer, SESSION, cookie.reveal(), seconds=SESSION_LIFE))
 
-    async def _check(self, call: Call, email: str, password: Secret) -> User | _NotIn:
+    async def _check(self, call: Call, email: str, password: Secret) -> _Proven | _NotIn:
         """Return whose email and password these are. A guess counts as wrong until it is known to be right."""
         desk = self._desk
         now, issuer = desk.clock(), desk.issuer.name
@@ -134,13 +163,13 @@ class Account:
             return _NotIn(LogInProblem.LIMITED, wait)
         self._guesses.update((of_email, of_address))
         try:
-            user = await self._whose(email, password)
+            proven = await self._whose(email, password)
         except Busy:
             return _NotIn(LogInProblem.BUSY, 1)
         finally:
             self._guesses -= Counter((of_email, of_address))
-        if user is not None:
-            return user
+        if proven is not None:
+            return proven
         for key, quota in buckets:
             desk.failures.take(key, quota, now)
         return _NotIn(LogInProblem.WRONG)  # an unknown email, a wrong password, a disabled user: one answer
@@ -153,16 +182,19 @@ class Account:
                 return max(1, ends - now)
         return None
 
-    async def _whose(self, email: str, password: Secret) -> User | None:
+    async def _whose(self, email: str, password: Secret) -> _Proven | None:
+        """Return who proved who they are. The same is read and hashed for an email that nobody has."""
         desk, issuer = self._desk, self._desk.issuer.name
-        user = await desk.store.user_by_email(issuer, email) if email else None
-        known = await desk.store.password(issuer, user.id) if user is not None else None
+        user = await desk.store.user_by_email(issuer, email)
+        known = await desk.store.password(issuer, _NOBODY if user is None else user.id)
         short = len(password.reveal()) <= LONGEST * 4  # an endless one is wrong, and is not hashed
         right = await desk.passwords.verify(known.hash if known else None, password if short else Secret(""))
-        return user if right and user is not None and user.disabled_at is None else None
+        if not right or user is None or known is None or user.disabled_at is not None:
+            return None
+        return _Proven(user, known)
 
-    async def _begin(self, call: Call, send: Send, user: User, return_to: str) -> None:
-        """Begin a session under a new id, and end the one that this browser had (U7)."""
+    async def _begin(self, proven: _Proven) -> Secret | None:
+        """Begin a session under a new id (U7); return its cookie. None: what was proven holds no more."""
         desk = self._desk
         now = desk.clock()
         cookie = mint(Kind.SESSION, os.urandom(SECRET_OCTETS))
@@ -170,16 +202,22 @@ class Account:
             issuer=desk.issuer.name,
             id=SessionId(mint_id("ses_", os.urandom(_ID_OCTETS))),
             digest=keep_opaque(Kind.SESSION, desk.pepper, cookie),
-            user_id=user.id,
+            user_id=proven.user.id,
             created_at=now,
             expires_at=Instant(now + SESSION_LIFE),
         )
-        old = await desk.session(call)
-        changes: tuple[Change, ...] = (AddSession(session),)
-        await desk.store.apply(changes)
-        if old is not None:  # apart: another tab may have ended it meanwhile
-            await desk.store.apply((EndSession(desk.issuer.name, old.session.id, now),))
-        await desk.go(call, send, return_to, set_cookie(desk.issuer, SESSION, cookie.reveal(), seconds=SESSION_LIFE))
+
+        async def load() -> None:
+            """Nothing: its id and its cookie are new."""
+
+        await act(desk.store, load, lambda _: Granted(None, (AddSession(session),)))
+        facts = await desk.store.session(desk.issuer.name, session.digest)
+        known = await desk.store.password(desk.issuer.name, proven.user.id)
+        if facts is not None and facts.user.disabled_at is None and known == proven.password:
+            return cookie
+        if facts is not None:
+            await self.end_sessions(facts, {session.id})
+        return None
 
     # --- log out ------------------------------------------------------------------------------------------------------
 
@@ -197,8 +235,21 @@ class Account:
         elif await self.own_form(call, receive, facts) is None:
             await desk.problem(call, send, Fault.FORBIDDEN)
         else:
-            await desk.store.apply((EndSession(desk.issuer.name, facts.session.id, desk.clock()),))
+            await self.end_sessions(facts, {facts.session.id})
             await desk.go(call, send, f"{desk.root}/logout", clear_cookie(desk.issuer, SESSION))
+
+    async def end_sessions(self, facts: SessionFacts, which: Collection[SessionId]) -> None:
+        """End sessions of the user's. One that another request ended meanwhile is as wanted."""
+        desk = self._desk
+
+        async def load() -> tuple[Session, ...]:
+            return await desk.store.sessions_of(desk.issuer.name, facts.user.id)
+
+        def decide(found: tuple[Session, ...]) -> Granted[None]:
+            live = (one for one in found if one.id in which and one.revoked_at is None)
+            return Granted(None, tuple(EndSession(one.issuer, one.id, desk.clock()) for one in live))
+
+        await act(desk.store, load, decide)
 
     # --- what is connected --------------------------------------------------------------------------------------------
 
@@ -258,13 +309,16 @@ class Account:
         await desk.show(call, send, view, desk.locale(call, users=facts.user.locale))
 
     async def _revoke(self, facts: SessionFacts, form: dict[str, str]) -> None:
-        """End every grant of one line. One that another request ended meanwhile is as wanted."""
+        """End every grant of one line, all or none. One that another request ended meanwhile is as wanted."""
         desk = self._desk
         line = (form.get("client", ""), form.get("organisation") or None)
 
-        for grant in await self._grants(facts):
-            if (grant.client_id, grant.organisation) == line:
-                await desk.store.apply(end_grant(desk.issuer, grant, desk.clock()))
+        def decide(grants: list[Grant]) -> Granted[None]:
+            theirs = (grant for grant in grants if (grant.client_id, grant.organisation) == line)
+            ends = (change for grant in theirs for change in end_grant(desk.issuer, grant, desk.clock()))
+            return Granted(None, tuple(ends))
+
+        await act(desk.store, lambda: self._grants(facts), decide)
 
     async def _grants(self, facts: SessionFacts) -> list[Grant]:
         desk = self._desk

@@ -13,6 +13,7 @@ from portvakt.protocol.govern.people import (
     add_member,
     create_organisation,
     create_user,
+    end_sessions,
     remove_member,
     set_organisation_enabled,
     set_password,
@@ -99,7 +100,10 @@ class People:
         def decide(facts: tuple[User, tuple[Grant, ...], tuple[Session, ...]]) -> Granted[User] | Refused:
             return set_user_enabled(self.issuer, *facts, enabled=enabled, now=self.clock())
 
-        return await self._person(granted(await act(self.store, load, decide)))
+        user = granted(await act(self.store, load, decide))
+        if not enabled:
+            await self._end_sessions(user)
+        return await self._person(user)
 
     async def create_organisation(self, number: str, name: str) -> Organisation:
         """Make an organisation."""
@@ -200,6 +204,15 @@ class People:
             return set_password(row, sessions, now=self.clock())
 
         await act(self.store, load, decide)
+        await self._end_sessions(user)
+
+    async def _end_sessions(self, user: User) -> None:
+        """End the sessions that began while something else was changed; see `account` for why this is enough."""
+
+        async def load() -> tuple[Session, ...]:
+            return await self.store.sessions_of(self.issuer.name, user.id)
+
+        await act(self.store, load, lambda sessions: end_sessions(sessions, now=self.clock()))
 
 
 @dataclass(frozen=True, slots=True)

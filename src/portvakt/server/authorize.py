@@ -10,20 +10,24 @@ import asyncio
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import quote, quote_from_bytes, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 from weakref import WeakValueDictionary
 
 from portvakt.model.decision import ACCESS_DENIED, Refused
+from portvakt.model.provider import Prompt
 from portvakt.model.values import TransactionId
-from portvakt.pages.views import AlreadyAnswered, Company, Consent, Fault, NoAccess, NoCompany
+from portvakt.pages.views import AlreadyAnswered, Company, Consent, ConsentProblem, Fault, NoAccess, NoCompany
 from portvakt.protocol.answer import consent
 from portvakt.protocol.answer.authorize import (
+    LOG_IN_FIRST,
     NoTarget,
     SendBack,
     Target,
     Unknown,
     check_request,
     find_target,
+    must_log_in,
+    prompts_of,
     send_back_refusal,
 )
 from portvakt.protocol.answer.consent import (
@@ -34,12 +38,16 @@ from portvakt.protocol.answer.consent import (
     is_agreed,
     offer_companies,
     open_transaction,
+    refuse_silently,
+    tell_shown,
 )
+from portvakt.server.account import FOR_REQUEST
 from portvakt.server.act import act
 from portvakt.server.call import read_body
-from portvakt.server.desk import URL_CHARACTERS, NotOurForm, is_form
-from portvakt.wire.authorize_request import AUTHORIZE_LIMIT, read_authorize_request
+from portvakt.server.desk import NotOurForm, is_form
+from portvakt.wire.authorize_request import AUTHORIZE_LIMIT, read_authorize_request, too_long
 from portvakt.wire.errors import WireError
+from portvakt.wire.query import parameter_name, spell_query
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,20 +64,21 @@ if TYPE_CHECKING:
 
 _FAULTS: dict[str, Fault] = {
     Why.FOREIGN: Fault.FORBIDDEN,
-    Why.COMPANY: Fault.FORBIDDEN,
     Why.EXPIRED: Fault.EXPIRED,
     Why.CLIENT: Fault.CLIENT,
 }
+_ABOUT_COMPANIES = {ACCESS_DENIED, Why.COMPANY, Why.COMPANY_MISSING}
+_UNTIL_LOGGED_IN = {"prompt", "max_age"}
 
 
 @dataclass(frozen=True, slots=True)
 class _Visit:
-    """A request whose answer may be sent back, and who makes it."""
+    """A request whose answer may be sent back. `query`: as it came, spelled. `checked`: what is asked for."""
 
     request: AuthorizeRequest
     target: Target
-    person: SessionFacts
-    url: str
+    checked: Authorization | Refused
+    query: str
 
 
 class Authorize:
@@ -89,7 +98,7 @@ class Authorize:
                 body = await _read_form(call, receive)
                 read_authorize_request(scope["query_string"], body)
                 # From another site no cookie comes along with a post; with the navigation that follows it does.
-                await desk.go(call, send, f"{path}?{_spelled(body)}")
+                await desk.go(call, send, f"{path}?{spell_query(body)}")
                 return
             request = read_authorize_request(scope["query_string"])
         except WireError as error:
@@ -103,36 +112,60 @@ class Authorize:
             await desk.problem(call, send, fault, target.detail)
             return
         call.client_id = target.facts.client.id
-        url = f"{path}?{_spelled(scope['query_string'])}"
+        checked = check_request(desk.issuer, request, target)
+        visit = _Visit(request, target, checked, spell_query(scope["query_string"]))
         person = await desk.session(call)
-        if person is None:
-            await self._account.show_log_in(call, send, return_to=url)
-            return
-        await self._consider(call, send, _Visit(request, target, person, url))
+        if person is None and Prompt.NONE in (prompts_of(desk.issuer, request) or ()):
+            await self._send_back(call, send, visit, LOG_IN_FIRST)
+        elif person is None:
+            await self._log_in(call, send, visit)  # also before a refusal is sent back (RFC 9700 §4.11.2)
+        elif isinstance(checked, Refused):
+            await self._send_back(call, send, visit, checked)
+        elif not must_log_in(checked, person.session, desk.clock()):
+            await self._consider(call, send, visit, checked, person)
+        elif checked.asks_nothing:
+            await self._send_back(call, send, visit, LOG_IN_FIRST)
+        else:
+            await self._log_in(call, send, visit)
 
-    async def _consider(self, call: Call, send: Send, visit: _Visit) -> None:
-        """Send back a refusal, or a code if there is nothing to ask; else ask."""
-        desk = self._desk
-        issuer, request, target, person = desk.issuer, visit.request, visit.target, visit.person
-        checked = check_request(issuer, request, target)
-        if isinstance(checked, Refused):
-            call.refused = checked
-            await desk.go(call, send, send_back_refusal(issuer, target, request.state, checked).location)
+    async def _log_in(self, call: Call, send: Send, visit: _Visit) -> None:
+        """Show the log-in page, which leads back to the request, but for what asked for the log-in."""
+        desk, query = self._desk, visit.query
+        if not isinstance(visit.checked, Refused):
+            kept = [part for part in query.split("&") if parameter_name(part) not in _UNTIL_LOGGED_IN]
+            query = "&".join([*kept, "prompt=consent"] if visit.checked.asks_anew else kept)
+        path = f"{desk.root}{desk.issuer.provider.authorize_path}"
+        await self._account.show_log_in(call, send, return_to=f"{path}?{query}")
+
+    async def _send_back(self, call: Call, send: Send, visit: _Visit, refused: Refused) -> None:
+        call.refused = refused
+        back = send_back_refusal(self._desk.issuer, visit.target, visit.request.state, refused)
+        await self._desk.go(call, send, back.location)
+
+    async def _consider(
+        self, call: Call, send: Send, visit: _Visit, checked: Authorization, person: SessionFacts
+    ) -> None:
+        """Send back a code if there is nothing to ask; else ask, or say why nobody can be asked."""
+        desk, target = self._desk, visit.target
+        offered = offer_companies(desk.issuer, person, checked.organisation)
+        if isinstance(offered, Refused) and checked.asks_nothing:
+            await self._send_back(call, send, visit, offered)
             return
-        offered = offer_companies(issuer, person, checked.organisation)
         if isinstance(offered, Refused):
             call.refused = offered
-            back = send_back_refusal(issuer, target, request.state, offered)
-            await self._no_company(call, send, target, person, back, visit.url, checked.organisation, checked.locale)
+            back = send_back_refusal(desk.issuer, target, visit.request.state, offered)
+            await self._no_company(call, send, target, person, back, visit.query, checked.organisation, checked.locale)
             return
         decision = await self._give_or_ask(checked, person, offered)
-        if isinstance(decision, Refused):
+        if isinstance(decision, Refused) and checked.asks_nothing:
+            await self._send_back(call, send, visit, decision)
+        elif isinstance(decision, Refused):
             call.refused = decision
             await desk.problem(call, send, Fault.LIMITED, users=person.user.locale)
         elif isinstance(decision.answer, SendBack):
             await desk.go(call, send, decision.answer.location)
         else:
-            await self._show_consent(call, send, decision.answer, target.facts, person, offered, visit.url)
+            await self._show_consent(call, send, decision.answer, target.facts, person, offered, visit.query)
 
     async def _give_or_ask(
         self, checked: Authorization, person: SessionFacts, offered: Sequence[Organisation]
@@ -154,6 +187,8 @@ class Authorize:
             random, now = os.urandom(consent.RANDOM_OCTETS), desk.clock()
             if is_agreed(issuer, checked, person, offered, grants):
                 return give_again(issuer, checked, person, offered, pepper=desk.pepper, random=random, now=now)
+            if checked.asks_nothing:
+                return refuse_silently(offered)
             return open_transaction(issuer, checked, person, pending=pending, random=random, now=now)
 
         # One after the other for one session: many at once would all see that few wait (U10).
@@ -168,25 +203,26 @@ class Authorize:
         client: ClientFacts,
         person: SessionFacts,
         offered: Sequence[Organisation],
-        url: str,
+        query: str,
         *,
-        missing: bool = False,
+        problem: ConsentProblem | None = None,
     ) -> None:
         desk = self._desk
+        shown = tell_shown(offered)
         companies = tuple(Company(number=one.number, name=one.name) for one in offered)
         view = Consent(
             brand=desk.brand,
             action=f"{desk.root}/consent",
-            csrf=desk.token("consent", person.session.id),
+            csrf=f"{shown}.{desk.token(_purpose(transaction.id, shown), person.session.id)}",
             transaction=transaction.id,
             client_name=client.client.name,
             redirect_uri=transaction.redirect_uri,
             email=person.user.email,
-            other_account_url=self._other_account(url),
+            other_account_url=self._other_account(query),
             scopes=transaction.scopes,
             companies=companies,
             forced=companies[0] if transaction.organisation is not None else None,
-            missing=missing,
+            problem=problem,
         )
         await desk.show(call, send, view, desk.locale(call, users=person.user.locale, asked=transaction.locale))
 
@@ -197,13 +233,13 @@ class Authorize:
         target: Target,
         person: SessionFacts,
         back: SendBack,
-        url: str,
+        query: str,
         forced: OrganisationNumber | None,
         locale: str | None,
     ) -> None:
         desk = self._desk
         name, email = target.facts.client.name, person.user.email
-        other = self._other_account(url)
+        other = self._other_account(query)
         view: NoAccess | NoCompany
         if forced is None:
             view = NoCompany(
@@ -230,7 +266,9 @@ class Authorize:
             form = await desk.form(call, receive)
         except NotOurForm:
             form = {}
-        if person is None or not desk.is_own("consent", person.session.id, form):
+        shown, _, csrf = form.get("csrf", "").rpartition(".")
+        purpose = _purpose(form.get("transaction", ""), shown)
+        if person is None or not desk.is_own(purpose, person.session.id, {"csrf": csrf}):
             fault, users = (Fault.EXPIRED, None) if person is None else (Fault.FORBIDDEN, person.user.locale)
             await desk.problem(call, send, fault, users=users)
             return
@@ -239,17 +277,18 @@ class Authorize:
             await desk.problem(call, send, Fault.EXPIRED, users=person.user.locale)
             return
         call.client_id = transaction.client_id
-        decision = await self._decide(call, transaction, form)
+        said = Form(form.get("decision") or None, form.get("organisation") or None, shown)
+        decision = await self._decide(call, transaction, said)
         if isinstance(decision, Refused):
             call.refused = decision
-            await self._show_refusal(call, send, decision, transaction, person)
+            # As decided on: the companies may be others than a moment before.
+            await self._show_refusal(call, send, decision, transaction, await desk.session(call) or person)
         else:
             await desk.go(call, send, decision.answer.location)
 
-    async def _decide(self, call: Call, transaction: Transaction, form: dict[str, str]) -> Granted[SendBack] | Refused:
+    async def _decide(self, call: Call, transaction: Transaction, said: Form) -> Granted[SendBack] | Refused:
         desk = self._desk
         issuer = desk.issuer
-        said = Form(form.get("decision") or None, form.get("organisation") or None)
 
         async def load() -> tuple[Transaction | None, SessionFacts | None, ClientFacts | None]:
             return (
@@ -281,39 +320,47 @@ class Authorize:
             view = AlreadyAnswered(brand=desk.brand, client_name=name, back_url=_home_of(transaction.redirect_uri))
             await desk.show(call, send, view, desk.locale(call, users=person.user.locale, asked=transaction.locale))
             return
-        url = self._asked_again(transaction)
-        offered = offer_companies(desk.issuer, person, transaction.organisation)
-        if client is not None and refused.code == ACCESS_DENIED:  # the user left the last company that would do
-            target = Target(client, transaction.redirect_uri, redirect_sent=transaction.redirect_sent)
-            back = send_back_refusal(desk.issuer, target, transaction.state, refused)
-            forced, locale = transaction.organisation, transaction.locale
-            await self._no_company(call, send, target, person, back, url, forced, locale)
-        elif client is not None and refused.code == Why.COMPANY_MISSING and not isinstance(offered, Refused):
-            await self._show_consent(call, send, transaction, client, person, offered, url, missing=True)
-        else:
+        if client is None or refused.code not in _ABOUT_COMPANIES:
             fault = _FAULTS.get(refused.code, Fault.FORBIDDEN)
             await desk.problem(call, send, fault, users=person.user.locale, asked=transaction.locale)
+            return
+        query = _asked_again(transaction)
+        offered = offer_companies(desk.issuer, person, transaction.organisation)
+        if isinstance(offered, Refused):  # the user left the last company that would do
+            target = Target(client, transaction.redirect_uri, redirect_sent=transaction.redirect_sent)
+            back = send_back_refusal(desk.issuer, target, transaction.state, offered)
+            forced, locale = transaction.organisation, transaction.locale
+            await self._no_company(call, send, target, person, back, query, forced, locale)
+        else:
+            problem = ConsentProblem.MISSING if refused.code == Why.COMPANY_MISSING else ConsentProblem.CHANGED
+            await self._show_consent(call, send, transaction, client, person, offered, query, problem=problem)
 
-    def _asked_again(self, transaction: Transaction) -> str:
-        """Return the path and query of the request that a transaction came from. The user is asked again."""
-        said = {
-            "client_id": transaction.client_id,
-            "response_type": "code",
-            "redirect_uri": transaction.redirect_uri if transaction.redirect_sent else None,
-            "scope": " ".join(transaction.scopes),
-            "state": transaction.state,
-            "code_challenge": transaction.challenge,
-            "code_challenge_method": "S256" if transaction.challenge else None,
-            "organisation_number": transaction.organisation,
-            "locale": transaction.locale,
-            "prompt": "consent",
-        }
-        path = f"{self._desk.root}{self._desk.issuer.provider.authorize_path}"
-        return f"{path}?{urlencode({name: text for name, text in said.items() if text})}"
-
-    def _other_account(self, url: str) -> str:
+    def _other_account(self, query: str) -> str:
         """Return where another user logs in for the same request."""
-        return f"{self._desk.root}/login?return_to={quote(url, safe='')}"
+        return f"{self._desk.root}/login?{FOR_REQUEST}{query}"
+
+
+def _purpose(transaction_id: str, shown: str) -> str:
+    """Return what the form's hidden text is for: one request, and the company that the page shows."""
+    return f"consent {transaction_id} {shown}"
+
+
+def _asked_again(transaction: Transaction) -> str:
+    """Return the query of the request that a transaction came from. The user is asked again."""
+    said = {
+        "client_id": transaction.client_id,
+        "response_type": "code",
+        "redirect_uri": transaction.redirect_uri if transaction.redirect_sent else None,
+        "scope": " ".join(transaction.scopes),
+        "state": transaction.state,
+        "code_challenge": transaction.challenge,
+        "code_challenge_method": "S256" if transaction.challenge else None,
+        "organisation_number": transaction.organisation,
+        "locale": transaction.locale,
+        "prompt": "consent",
+    }
+    # No longer than the request was, whose limit it has to meet again.
+    return urlencode({name: text for name, text in said.items() if text}, safe="!$'()*,/:;?@[]~")
 
 
 async def _read_form(call: Call, receive: Receive) -> bytes:
@@ -323,13 +370,8 @@ async def _read_form(call: Call, receive: Receive) -> bytes:
         raise WireError(None, "A posted authorization request is application/x-www-form-urlencoded.", 415)
     body = await read_body(receive, AUTHORIZE_LIMIT)
     if body is None:
-        raise WireError(None, f"The authorization request is longer than {AUTHORIZE_LIMIT} bytes.", 413)
+        raise too_long()
     return body
-
-
-def _spelled(query: bytes) -> str:
-    """Return a query as it may stand in a header and a form: what is not plain is percent-encoded, once."""
-    return quote_from_bytes(query, safe=URL_CHARACTERS)
 
 
 def _home_of(redirect_uri: str) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
-from urllib.parse import quote_from_bytes, urlsplit
+from urllib.parse import urlsplit
 
 from portvakt.model.decision import Refused
 from portvakt.model.message import Reply
@@ -18,8 +18,10 @@ from portvakt.protocol.credentials import SECRET_OCTETS, Kind, mint, opaque_dige
 from portvakt.protocol.live import session_lives
 from portvakt.server.browser import SESSION, VISIT, bind, is_bound, is_from_here, read_cookie, set_cookie
 from portvakt.server.call import read_body
+from portvakt.wire.authorize_request import AUTHORIZE_LIMIT
 from portvakt.wire.errors import WireError
 from portvakt.wire.form import decode_component, parse_form
+from portvakt.wire.query import spell_query
 
 if TYPE_CHECKING:
     from portvakt.model.behalf import SessionFacts
@@ -34,9 +36,8 @@ if TYPE_CHECKING:
     from portvakt.server.quota import Windows
     from portvakt.store import Store
 
-FORM_LIMIT = 16 * 1024
-URL_CHARACTERS = "!$%&'()*+,/:;=?@[]~"
-"""What stays as it is when a query is spelled for a header or a page (RFC 3986 §2.2)."""
+FORM_LIMIT = 32 * 1024
+"""A log-in form holds an authorization request of any length, each of whose characters may come as three."""
 
 _LONGEST_QUERY = 32 * 1024
 _FORM = b"application/x-www-form-urlencoded"
@@ -71,9 +72,8 @@ def _in_the_other_language(call: Call, locale: Locale) -> str | None:
         return None
     (other,) = (one for one in LOCALES if one != locale)
     kept = [part for part in scope["query_string"].split(b"&") if part and not part.startswith(b"locale=")]
-    query = quote_from_bytes(b"&".join([*kept, f"locale={other}".encode()]), safe=URL_CHARACTERS)
-    url = f"{scope['raw_path'].decode('ascii', 'replace')}?{query}"
-    return url if len(url) <= _LONGEST_QUERY else None
+    query = spell_query(b"&".join([*kept, f"locale={other}".encode()]))
+    return f"{scope['raw_path'].decode('ascii', 'replace')}?{query}" if len(query) <= AUTHORIZE_LIMIT else None
 
 
 class NotOurForm(Exception):
@@ -196,7 +196,7 @@ class Desk:
     def return_to(self, wanted: str) -> str:
         """Return where to go after a log-in: a place of this issuer's own, whatever the form says."""
         path = wanted.partition("?")[0]
-        own = {self.root + page for page in ("/connected", "/api-keys", "/account")}
+        own = {self.root + page for page in ("/connected", "/api-keys", "/sessions", "/account")}
         if self.issuer.provider.authorize_path is not None:
             own.add(self.root + self.issuer.provider.authorize_path)
         plain = wanted.isascii() and wanted.isprintable() and " " not in wanted and "#" not in wanted

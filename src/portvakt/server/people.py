@@ -13,6 +13,8 @@ from portvakt.server.api_keys import PAGE_PATH as KEYS_PATH
 from portvakt.server.api_keys import KeysPage
 from portvakt.server.authorize import Authorize
 from portvakt.server.call import plain_reply
+from portvakt.server.sessions import PAGE_PATH as SESSIONS_PATH
+from portvakt.server.sessions import SessionsPage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from portvakt.server.call import Call, Handler, Receive, Send
     from portvakt.server.desk import Desk
 
-PAGES = ("/login", "/logout", "/account", "/connected", "/consent", "/static", "/api-keys")
+PAGES = ("/login", "/logout", "/account", "/connected", "/sessions", "/consent", "/static", "/api-keys")
 """Where pages stand under an issuer's URL, besides its authorization endpoint."""
 
 _READ = ("GET", "HEAD")
@@ -63,6 +65,7 @@ def pages_of(desk: Desk) -> Mapping[str, Handler]:
         "/logout": Page(desk, account.log_out, _FORM),
         "/account": Page(desk, account.home, _READ),
         "/connected": Page(desk, account.connected, _FORM),
+        SESSIONS_PATH: Page(desk, SessionsPage(desk, account), _FORM),
         **({KEYS_PATH: Page(desk, KeysPage(desk, account), _FORM)} if desk.has_api_keys else {}),
         **{
             f"/static/{name}": Page(desk, _file(media_type, content), _READ)

@@ -1,8 +1,8 @@
-"""Query strings that carry what belongs in a body or a header (RFC 6749 §2.3.1, RFC 9700 §4.3.2)."""
+"""Query strings: how one is spelled, and what belongs in a body or a header (RFC 6749 §2.3.1, RFC 9700 §4.3.2)."""
 
 from __future__ import annotations
 
-from urllib.parse import unquote_plus
+from urllib.parse import quote_from_bytes, unquote_plus
 
 from portvakt.wire.errors import parameter_error
 
@@ -25,6 +25,15 @@ SECRET_PARAMETERS = frozenset(
     }
 )
 """Parameters whose values are worth stealing: a query lies in logs, histories and Referer headers."""
+
+
+_PLAIN = "!$%&'()*+,/:;=?@[]~"
+"""What stays as it is, with letters, digits and `-._` (RFC 3986 §2.2)."""
+
+
+def spell_query(query: bytes) -> str:
+    """Return a query as it may stand in a header and in a page: what is not plain is percent-encoded, once."""
+    return quote_from_bytes(query, safe=_PLAIN)
 
 
 def refuse_secrets_in_query(query: bytes) -> None:

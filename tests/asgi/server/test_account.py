@@ -6,11 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from issuing import LUCA, STANDARD, known
-from people_served import FIRST, KARI, SAM, SECOND
-from portvakt.model.change import RemoveMember
+from builders import NOW
+from failing_store import FailingStore
+from issuing import LUCA, STANDARD, a_copy, known, serving
+from people_served import FIRST, KARI, SAM, SECOND, quick
+from portvakt.model.change import EndSession, RemoveMember
+from portvakt.protocol.ending import end_grant
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from html_pages import Page
     from people_served import Browser, Served
     from portvakt.model.nouns import Issuer
@@ -121,6 +126,33 @@ async def test_I5_what_is_revoked_before_its_code_was_redeemed_gives_nothing(peo
     await revoke(browser, page, known(LUCA, "app").client_id, KARI.companies[0])
 
     assert (await people.exchange(LUCA, code)).json()["error"] == "invalid_grant"
+
+
+@WITH_PEOPLE
+async def test_what_another_request_ends_meanwhile_is_as_wanted_and_the_rest_ends_too(
+    peopled_file: Path, tmp_path: Path, issuer: Issuer
+) -> None:
+    path = a_copy(peopled_file, tmp_path)
+    store = FailingStore(path)
+    async with serving(path, [LUCA, STANDARD], store=store) as served:
+        people = quick(served)
+        browser = people.browser(issuer)
+        tokens = [
+            await exchanged(people, issuer, await browser.get_code(KARI, prompt="consent"), "app") for _ in range(3)
+        ]
+        page = await browser.get(f"{browser.root}/connected")
+        first, *_ = await store.grants_of_user(issuer.name, KARI.user_id)
+        store.beforehand["apply"] = lambda: store.apply(end_grant(issuer, first, NOW))
+
+        await revoke(browser, page, known(issuer, "app").client_id, KARI.companies[0])
+
+        assert await store.grants_of_user(issuer.name, KARI.user_id) == ()
+        assert [(await people.refresh(issuer, token)).status for token in tokens] == [400, 400, 400]
+        (session,) = await store.sessions_of(issuer.name, KARI.user_id)
+        store.beforehand["apply"] = lambda: store.apply([EndSession(issuer.name, session.id, NOW)])
+        form = (await browser.get(f"{browser.root}/logout")).form("/logout")
+        assert (await browser.submit(form)).status == 303
+    await store.close()
 
 
 async def test_nobody_revokes_for_somebody_else(people: Served) -> None:

@@ -15,11 +15,13 @@ from portvakt.model.change import AddMember, RemoveMember, SetClientDisabled
 from portvakt.model.values import Instant
 from portvakt.protocol.answer.consent import PENDING_LIMIT, TRANSACTION_LIFE
 from portvakt.server.account import SESSION_LIFE
+from portvakt.server.request_head import Limits
+from portvakt.wire.authorize_request import AUTHORIZE_LIMIT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from people_served import Served
+    from people_served import Browser, Served
     from portvakt.model.nouns import Issuer
 
 WITH_PEOPLE = pytest.mark.parametrize("issuer", [LUCA, STANDARD], ids=lambda issuer: issuer.name)
@@ -36,8 +38,8 @@ WRONG = (
     {"code_challenge_method": "", "code_challenge": CHALLENGE},
     {"code_challenge": "short", "code_challenge_method": "S256"},
     {"code_challenge": "", "code_challenge_method": "S256"},
-    {"prompt": "none"},
-    {"prompt": "login"},
+    {"prompt": "none login"},
+    {"prompt": "select_account"},
     {"response_mode": "form_post"},
     {"response_mode": "fragment"},
     {"resource": "https://api.elsewhere.example"},
@@ -231,6 +233,44 @@ async def test_T7_a_posted_request_is_a_form_of_bounded_length(people: Served) -
     assert (await browser.post(f"{path}?{query}", query.encode())).status == 400
 
 
+def as_long_as(browser: Browser, length: int) -> str:
+    """Return the path and query of a good request, whose query has that many characters."""
+    path = browser.authorize_path(prompt="consent")
+    return f"{path}&pad={'%22' * ((length - len(path.partition('?')[2]) - 5) // 3)}"
+
+
+@WITH_PEOPLE
+async def test_a_request_of_any_length_that_is_taken_survives_every_way_through_the_log_in(
+    people: Served, issuer: Issuer
+) -> None:
+    browser = people.browser(issuer)
+    path = as_long_as(browser, AUTHORIZE_LIMIT)
+
+    asked = await browser.log_in(KARI, await browser.get(path))
+    (other,) = [link for link in asked.links if "/login" in link]
+    again = await browser.log_in(SAM, await browser.get(other))
+    missing = await browser.submit(again.form("/consent"), decision="allow")
+    (other,) = [link for link in missing.links if "/login" in link]
+
+    assert AUTHORIZE_LIMIT - 3 < len(path.partition("?")[2]) <= AUTHORIZE_LIMIT
+    assert all(len(link) <= Limits().target_bytes for page in (asked, again, missing) for link in page.links)
+    assert (await browser.log_in(KARI, await browser.get(other))).has_form("/consent")
+
+
+@WITH_PEOPLE
+async def test_a_longer_request_is_one_page_that_says_so_wherever_it_comes_in(people: Served, issuer: Issuer) -> None:
+    browser = people.browser(issuer, language="en")
+    path = as_long_as(browser, AUTHORIZE_LIMIT + 3)
+    endpoint, _, query = path.partition("?")
+
+    pages = [await browser.get(path), await browser.get(path.replace("%22", '"'))]
+    if issuer is STANDARD:
+        pages += [await browser.post(endpoint, query.encode()), await browser.post(endpoint, b'"' * 8000)]
+
+    assert {(page.status, page.heading) for page in pages} == {(400, "Something is wrong with this link")}
+    assert all(f"longer than {AUTHORIZE_LIMIT} characters" in page.text for page in pages)
+
+
 async def test_luca_takes_no_posted_request_and_nobody_takes_another_method(people: Served) -> None:
     for issuer, methods in ((LUCA, ("POST", "PUT", "HEAD")), (STANDARD, ("PUT", "DELETE", "HEAD"))):
         for method in methods:
@@ -291,6 +331,93 @@ async def test_an_agreement_for_one_company_is_none_where_there_is_a_choice(peop
     assert "code" in (await browser.authorize(organisation_number=FIRST)).sent_back
 
 
+# --- what a client wants the user to be asked -------------------------------------------------------------------------
+
+
+async def test_prompt_login_asks_for_the_password_again_and_once(people: Served) -> None:
+    browser = people.browser(STANDARD)
+    await browser.get_code(KARI)
+
+    for prompt in ({"prompt": "login"}, {"max_age": "0"}, {"prompt": "login", "max_age": "1"}):
+        page = await browser.authorize(**prompt)
+        assert page.has_form("/login"), prompt
+        answer = await browser.submit(page.form("/login"), email=KARI.email, password=KARI.password)
+        people.serving.clock.advance(60)
+        assert "code" in (await browser.get(answer.location)).sent_back, prompt  # agreed to before
+    stranger = people.browser(STANDARD)
+    assert "code" in (await stranger.log_in(KARI, await stranger.authorize(prompt="login"))).sent_back
+
+
+async def test_prompt_login_and_consent_asks_for_both(people: Served) -> None:
+    browser = people.browser(STANDARD)
+    await browser.get_code(KARI)
+
+    page = await browser.log_in(SAM, await browser.authorize(prompt="login consent"))
+
+    assert page.has_form("/consent")
+    assert SAM.email in page.text
+
+
+async def test_max_age_asks_who_logged_in_longer_ago(people: Served) -> None:
+    browser = people.browser(STANDARD)
+    await browser.get_code(KARI)
+
+    people.serving.clock.advance(60)
+
+    assert "code" in (await browser.authorize(max_age="60")).sent_back
+    assert (await browser.authorize(max_age="59")).has_form("/login")
+
+
+async def test_prompt_none_shows_no_page(people: Served) -> None:
+    browser, stranger = people.browser(STANDARD), people.browser(STANDARD)
+    loner = people.browser(STANDARD)
+    await browser.log_in(SAM)
+    await loner.log_in(KARI)
+    people.serving.clock.advance(60)
+
+    answers = [
+        ("login_required", await stranger.authorize(prompt="none")),
+        ("login_required", await stranger.authorize(prompt="none", scope="nothing-like-that")),
+        ("login_required", await browser.authorize(prompt="none", max_age="59")),
+        ("interaction_required", await browser.authorize(prompt="none")),
+        ("consent_required", await browser.authorize(prompt="none", organisation_number=FIRST)),
+        ("consent_required", await loner.authorize(prompt="none")),
+        ("access_denied", await loner.authorize(prompt="none", organisation_number=FIRST)),
+        ("invalid_scope", await browser.authorize(prompt="none", scope="nothing-like-that")),
+    ]
+
+    for error, page in answers:
+        assert page.location.startswith(CALLBACK + "?")
+        said = page.sent_back
+        assert (said["error"], said["state"], said["iss"]) == (error, "s 1", STANDARD.url)
+    assert people.serving.rows()["transactions"] == 0
+
+
+async def test_U9_prompt_none_lets_in_who_agreed_and_no_public_client(people: Served) -> None:
+    browser = people.browser(STANDARD)
+    await browser.get_code(KARI)
+    await browser.get_code(KARI, "spa")
+
+    assert "code" in (await browser.authorize(prompt="none")).sent_back
+    assert (await browser.authorize("spa", prompt="none")).sent_back["error"] == "consent_required"
+
+
+async def test_O2_prompt_none_goes_nowhere_before_client_and_redirect_uri_are_known(people: Served) -> None:
+    for wrong in ({"redirect_uri": EVIL}, {"client_id": "client_unknown"}, {"redirect_uri": CALLBACK + "/"}):
+        page = await people.browser(STANDARD).authorize(prompt="none", **wrong)
+        assert (page.status, page.header("location")) == (400, None)
+
+
+async def test_luca_takes_no_prompt_but_consent(people: Served) -> None:
+    browser = people.browser(LUCA)
+    assert (await browser.authorize(prompt="none")).has_form("/login")
+    await browser.log_in(KARI)
+
+    for prompt in ("none", "login", "login consent"):
+        assert (await browser.authorize(prompt=prompt)).sent_back["error"] == "invalid_request"
+    assert (await browser.authorize(prompt="consent", max_age="0")).has_form("/consent")
+
+
 # --- the company ------------------------------------------------------------------------------------------------------
 
 
@@ -305,7 +432,7 @@ async def test_G6_a_company_that_the_user_has_no_access_to_is_a_page_with_two_wa
     assert page.status == 403
     assert not page.has_form("/consent")
     other, back = page.links
-    assert other.startswith(f"{browser.root}/login?return_to=")
+    assert other.startswith(f"{browser.root}/login?authorize&client_id=")
     assert back.startswith(f"{CALLBACK}?error=access_denied&")
     assert "state=s+1" in back
     assert "<bdi>app</bdi>" in page.text

@@ -10,8 +10,8 @@ import pytest
 from builders import NOW
 from failing_store import FailingStore
 from issuing import LUCA, STANDARD, a_copy, known, serving
-from people_served import ALONE, CALLBACK, COMPANIES, FIRST, KARI, SAM, SECOND, an_application, quick
-from portvakt.model.change import RemoveMember, SetClientDisabled
+from people_served import ALONE, CALLBACK, COMPANIES, FIRST, KARI, LONER, SAM, SECOND, an_application, quick
+from portvakt.model.change import AddMember, RemoveMember, SetClientDisabled
 from portvakt.protocol.answer.consent import TRANSACTION_LIFE
 from portvakt.store import StoreUnavailable
 
@@ -206,6 +206,81 @@ async def test_G6_a_tampered_form_chooses_nothing_that_was_not_offered(people: S
     (grant,) = await people.store.grants_of_user(issuer.name, SAM.user_id)
     assert "code" in forced.sent_back
     assert grant.organisation == FIRST
+
+
+@WITH_PEOPLE
+async def test_G6_the_company_that_was_shown_is_given_or_none(people: Served, issuer: Issuer) -> None:
+    browser = people.browser(issuer)
+    form = (await browser.ask_consent(KARI, locale="en")).form("/consent")
+    await people.apply(AddMember(issuer.name, FIRST, KARI.user_id, NOW), RemoveMember(issuer.name, ALONE, KARI.user_id))
+
+    for sent in ({}, {"organisation": FIRST}, {"organisation": ALONE}):
+        page = await browser.submit(form, decision="allow", **sent)
+        assert (page.status, page.lang) == (403, "en")
+        assert COMPANIES[FIRST] in page.text
+        assert COMPANIES[ALONE] not in page.text
+        assert "Your companies changed" in page.text
+    assert given(people) == (0, 0)
+
+    again = await browser.submit(page.form("/consent"), decision="allow")
+
+    (grant,) = await people.store.grants_of_user(issuer.name, KARI.user_id)
+    assert "code" in again.sent_back
+    assert grant.organisation == FIRST
+
+
+@WITH_PEOPLE
+async def test_G6_a_company_that_came_while_the_page_stood_open_is_not_given(people: Served, issuer: Issuer) -> None:
+    browser = people.browser(issuer)
+    form = (await browser.ask_consent(KARI)).form("/consent")
+    await people.apply(AddMember(issuer.name, FIRST, KARI.user_id, NOW))
+
+    assert "code" in (await browser.submit(form, decision="allow")).sent_back
+
+    (grant,) = await people.store.grants_of_user(issuer.name, KARI.user_id)
+    assert grant.organisation == ALONE
+
+
+@WITH_PEOPLE
+async def test_G6_of_several_one_is_chosen_also_where_one_is_left(people: Served, issuer: Issuer) -> None:
+    browser = people.browser(issuer)
+    form = (await browser.ask_consent(SAM, locale="nb")).form("/consent")
+    await people.apply(*(RemoveMember(issuer.name, number, SAM.user_id) for number in SAM.companies[1:]))
+
+    left = [await browser.submit(form, decision="allow", **sent) for sent in ({}, {"organisation": SECOND})]
+
+    assert {(page.status, page.lang) for page in left} == {(403, "nb")}
+    assert all("organisation" not in page.form("/consent").choices for page in left)
+    assert given(people) == (0, 0)
+    assert "code" in (await browser.submit(form, decision="allow", organisation=FIRST)).sent_back
+
+
+async def test_G6_who_had_no_company_gives_none_that_came(people: Served) -> None:
+    browser = people.browser(STANDARD)
+    form = (await browser.ask_consent(LONER)).form("/consent")
+    await people.apply(AddMember(STANDARD.name, FIRST, LONER.user_id, NOW))
+
+    page = await browser.submit(form, decision="allow")
+
+    assert page.status == 403
+    assert COMPANIES[FIRST] in page.text
+    assert given(people) == (0, 0)
+
+
+@WITH_PEOPLE
+async def test_U2_what_a_page_showed_is_no_text_that_a_browser_may_change(people: Served, issuer: Issuer) -> None:
+    browser = people.browser(issuer)
+    one = (await browser.ask_consent(KARI)).form("/consent")
+    two = (await browser.authorize(state="two", prompt="consent")).form("/consent")
+    shown, _, signature = one.fields["csrf"].partition(".")
+    await people.apply(AddMember(issuer.name, FIRST, KARI.user_id, NOW))
+    assert shown == ALONE
+
+    for wrong in (f"{FIRST}.{signature}", f"several.{signature}", f".{signature}", signature, two.fields["csrf"]):
+        page = await browser.submit(one, decision="allow", organisation=FIRST, csrf=wrong)
+        assert (page.status, page.has_form("/consent")) == (403, False), wrong
+
+    assert given(people) == (0, 0)
 
 
 @WITH_PEOPLE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
@@ -14,8 +14,9 @@ from issuing import BREEZE, LUCA, PRISJAKT, STANDARD
 from people_served import KARI, SAM, TRIES, Browser, Person
 from portvakt.model.change import AddUser, SetPassword
 from portvakt.model.nouns import User
-from portvakt.model.values import UserId
+from portvakt.model.values import Secret, UserId
 from portvakt.server.account import SESSION_LIFE, WRONG_PASSWORDS, WRONG_PASSWORDS_OF_ADDRESS
+from portvakt.server.administering_people import People
 from portvakt.server.passwords import THREADS, WAITING, Busy
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from issuing import Serving
     from people_served import Served
     from portvakt.model.nouns import Issuer
-    from portvakt.model.values import Secret
 
 WITH_PEOPLE = pytest.mark.parametrize("issuer", [LUCA, STANDARD], ids=lambda issuer: issuer.name)
 NOBODY = Person("nobody", ())
@@ -114,6 +114,47 @@ async def test_A9_an_unknown_user_a_wrong_password_and_a_disabled_user_are_one_a
         == 1
     )
     assert len(hashed) == 3  # the same work for each
+
+
+async def test_A9_as_much_is_read_for_an_unknown_email_as_for_a_known_one(people: Served) -> None:
+    asked: list[str] = []
+    read = people.store._read
+
+    async def noting(doing: str, *about: Any, **more: Any) -> Any:
+        asked.append(doing)
+        return await read(doing, *about, **more)
+
+    people.store._read = noting
+    reads = []
+    for email in (NOBODY.email, KARI.email, ""):
+        browser = people.browser(LUCA)
+        form = (await browser.get("/login")).form("/login")
+        asked.clear()
+        assert (await browser.submit(form, email=email, password="wrong-wrong-wrong")).status == 403
+        reads.append(tuple(asked))
+
+    assert reads == [("read a user", "read a password")] * 3
+
+
+@WITH_PEOPLE
+async def test_U7_a_password_that_changes_while_it_is_checked_lets_nobody_in(people: Served, issuer: Issuer) -> None:
+    passwords = people.serving.application._passwords
+    verify = passwords.verify
+
+    async def slowly(known: str | None, password: Secret) -> bool:
+        right = await verify(known, password)
+        await People(issuer, people.store, people.serving.clock).set_password(KARI.email, Secret("another-long-phrase"))
+        return right
+
+    passwords.verify = slowly  # type: ignore[method-assign]
+    browser = people.browser(issuer)
+    page = await try_password(browser, KARI, KARI.password)
+    passwords.verify = verify  # type: ignore[method-assign]
+
+    assert (page.status, session_of(browser)) == (403, None)
+    (begun,) = await people.store.sessions_of(issuer.name, KARI.user_id)
+    assert begun.revoked_at is not None
+    assert (await try_password(browser, KARI, "another-long-phrase")).status == 303
 
 
 async def test_a_user_who_is_disabled_does_not_get_in_with_the_right_password(people: Served) -> None:

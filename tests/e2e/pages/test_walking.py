@@ -154,6 +154,26 @@ def test_access_is_revoked_in_two_steps(page: Page, pages: PageServer) -> None:
     assert posted(pages) == {"csrf": "csrf", "client": "client_bank", "organisation": "923609016"}
 
 
+def test_a_session_elsewhere_is_ended_by_its_own_button(page: Page, pages: PageServer) -> None:
+    page.goto(pages.at("sessions", "nb"))
+    page.get_by_role("button", name="Logg ut der").nth(1).focus()
+
+    press(page, "Enter")
+    page.wait_for_url("**/done")
+
+    assert posted(pages) == {"csrf": "csrf", "do": "end", "session": "ses_3"}
+
+
+def test_all_sessions_elsewhere_are_ended_by_the_last_button(page: Page, pages: PageServer) -> None:
+    page.goto(pages.at("sessions", "en"))
+    page.get_by_role("button", name="Log out of all other browsers").focus()
+
+    press(page, "Enter")
+    page.wait_for_url("**/done")
+
+    assert posted(pages) == {"csrf": "csrf", "do": "end_others"}
+
+
 def test_a_key_is_made_with_a_name_and_no_end(page: Page, pages: PageServer) -> None:
     page.goto(pages.at("api_keys", "nb"))
 

@@ -50,11 +50,15 @@ def test_W4_a_brand_is_a_plain_colour_a_raster_and_a_path(wrong: dict[str, Any])
         Brand(**{"name": "Acme", "root": "", **wrong})
 
 
+LISTS = ("/connected", "/api-keys", "/sessions")
+
+
 @pytest.mark.parametrize(
     ("name", "links"),
     [
-        ("home", ["/logout", "/account", "/connected", "/api-keys", "/connected", "/api-keys"]),
-        ("home_no_keys", ["/logout", "/account", "/connected", "/connected"]),
+        ("home", ["/logout", "/account", *LISTS, *LISTS]),
+        ("home_no_keys", ["/logout", "/account", "/connected", "/sessions", "/connected", "/sessions"]),
+        ("sessions_alone", ["/logout", "/account", *LISTS]),
         ("log_out", ["/account"]),
     ],
 )

@@ -189,6 +189,7 @@ def test_an_error_page_leads_nowhere(name: str) -> None:
         ("log_in_busy", 503),
         ("consent_several", 200),
         ("consent_missing", 400),
+        ("consent_changed", 403),
         ("no_access", 403),
         ("no_company", 403),
         ("answered", 409),
@@ -292,7 +293,7 @@ class TestWhereAFormMayEnd:
         assert form_action(consent(redirect_uri=redirect_uri)) == sources
         assert form_action(replace(log_in(), redirect_uri=redirect_uri)) == sources
 
-    @pytest.mark.parametrize("name", ["connected", "api_keys", "log_out", "problem_client"])
+    @pytest.mark.parametrize("name", ["connected", "sessions", "api_keys", "log_out", "problem_client"])
     def test_all_others_stay_here(self, name: str) -> None:
         assert form_action(SAMPLES[name]) == "'self'"
 

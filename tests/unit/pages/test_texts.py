@@ -28,7 +28,7 @@ def used() -> set[str]:
     for source in sources:
         found |= set(re.findall(r'\bt\("([a-z_.]+)"[,)]', source))
         found |= set(re.findall(r'text\((?:locale|language), "([a-z_.]+)"[,)]', source))
-    found |= {f"nav.{page}" for page in ("home", "connected", "api_keys")}
+    found |= {f"nav.{page}" for page in ("home", "connected", "api_keys", "sessions")}
     found |= {f"log_in.{one.value}" for one in LogInProblem}
     found |= {f"keys.problem.{one.value}" for one in ApiKeyProblem}
     return found | {f"problem.{one.key}.{part}" for one in Fault for part in ("title", "text", "advice")}

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 from portvakt.model.decision import (
     INVALID_REQUEST,
+    LOGIN_REQUIRED,
     UNAUTHORIZED_CLIENT,
     UNSUPPORTED_RESPONSE_TYPE,
     Refused,
 )
 from portvakt.model.nouns import ClientAuthentication
-from portvakt.model.provider import LoopbackPort
-from portvakt.model.values import OrganisationNumber
+from portvakt.model.provider import LoopbackPort, Prompt
+from portvakt.model.values import OrganisationNumber, Seconds
 from portvakt.protocol.answer.asked import ask_scopes, refuse_resource
 from portvakt.protocol.answer.token import AUTHORIZATION_CODE
 from portvakt.protocol.live import why_client_is_dead
@@ -28,11 +29,14 @@ from portvakt.wire.redirect_uri import LOOPBACK_LITERALS, LOOPBACK_NAMES, answer
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from portvakt.model.behalf import Session
     from portvakt.model.nouns import Client, ClientFacts, Issuer
+    from portvakt.model.values import Instant
     from portvakt.wire.authorize_request import AuthorizeRequest
 
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")  # RFC 7636 §4.2: base64url of 32 octets
 _NUMBER = re.compile(r"[0-9]{1,20}")
+_SECONDS = re.compile(r"[0-9]{1,10}")
 
 
 class Unknown(Enum):
@@ -81,6 +85,7 @@ class Authorization:
     """What a client asks a user for, checked. Only `check_request` makes one.
 
     `organisation`: the only company that will do. `asks_anew`: the user is asked whatever they agreed to before.
+    `asks_nothing`: no page is shown. `max_age`: how long ago the user may have logged in; 0: they do so again.
     """
 
     target: Target
@@ -90,6 +95,8 @@ class Authorization:
     organisation: OrganisationNumber | None
     locale: str | None
     asks_anew: bool
+    asks_nothing: bool = False
+    max_age: Seconds | None = None
 
 
 def find_target(issuer: Issuer, request: AuthorizeRequest, facts: ClientFacts | None) -> Target | NoTarget:
@@ -125,6 +132,7 @@ def check_request(issuer: Issuer, request: AuthorizeRequest, target: Target) -> 
     if isinstance(scopes, Refused):
         return scopes
     number = request.parameters.get("organisation_number")
+    prompts = prompts_of(issuer, request) or frozenset()
     return Authorization(
         target=target,
         scopes=scopes,
@@ -132,8 +140,34 @@ def check_request(issuer: Issuer, request: AuthorizeRequest, target: Target) -> 
         challenge=request.parameters.get("code_challenge"),
         organisation=None if number is None else OrganisationNumber(number),
         locale=request.parameters.get("locale"),
-        asks_anew="prompt" in request.parameters,
+        asks_anew=Prompt.CONSENT in prompts,
+        asks_nothing=Prompt.NONE in prompts,
+        max_age=Seconds(0) if Prompt.LOGIN in prompts else _max_age(issuer, request),
     )
+
+
+def prompts_of(issuer: Issuer, request: AuthorizeRequest) -> frozenset[Prompt] | None:
+    """Return what a request wants the user to be asked; None if it is nothing that is offered."""
+    said = request.parameters.get("prompt")
+    if said is None:
+        return frozenset()
+    wanted = set(said.split(" "))
+    if not wanted <= issuer.provider.prompts or (Prompt.NONE in wanted and len(wanted) > 1):
+        return None
+    return frozenset(map(Prompt, wanted))
+
+
+def must_log_in(authorization: Authorization, session: Session, now: Instant) -> bool:
+    """Whether whoever is logged in has to log in again (OpenID Connect Core §3.1.2.1).
+
+    What asked for it is left out of the request that the new log-in comes back to: it is done.
+    """
+    max_age = authorization.max_age
+    return max_age is not None and (max_age == 0 or now - session.created_at > max_age)
+
+
+LOG_IN_FIRST = Refused(LOGIN_REQUIRED, "The user must log in.")
+"""For a client that wants no page shown."""
 
 
 def nothing_missing(asked: Asked) -> Refused | None:
@@ -201,10 +235,19 @@ def organisation_is_a_number(asked: Asked) -> Refused | None:
     return None
 
 
-def prompt_is_consent(asked: Asked) -> Refused | None:
-    """The one prompt that is offered. Another is not passed over: it asks for a log-in that would not happen."""
-    if asked.request.parameters.get("prompt", "consent") != "consent":
-        return Refused(INVALID_REQUEST, "This server takes prompt consent, or none at all.")
+def prompt_is_offered(asked: Asked) -> Refused | None:
+    """One that is not is not passed over: it asks for something that would not happen."""
+    if prompts_of(asked.issuer, asked.request) is None:
+        taken = ", ".join(prompt for prompt in Prompt if prompt in asked.issuer.provider.prompts)
+        return Refused(INVALID_REQUEST, f"This server takes prompt {taken}.")
+    return None
+
+
+def max_age_is_a_number(asked: Asked) -> Refused | None:
+    """OpenID Connect Core §3.1.2.1: "Specifies the allowable elapsed time in seconds"."""
+    said = asked.request.parameters.get("max_age", "0")
+    if Prompt.LOGIN in asked.issuer.provider.prompts and not _SECONDS.fullmatch(said):
+        return Refused(INVALID_REQUEST, "max_age is not a number of seconds.")
     return None
 
 
@@ -217,7 +260,8 @@ CHECKS: tuple[Callable[[Asked], Refused | None], ...] = (
     resource_is_known,
     challenge_is_s256,
     organisation_is_a_number,
-    prompt_is_consent,
+    prompt_is_offered,
+    max_age_is_a_number,
 )
 """And then the scopes, which are part of the answer."""
 
@@ -238,6 +282,11 @@ def send_back_code(
 
 def _send_back(redirect_uri: str, said: Mapping[str, str | None]) -> SendBack:
     return SendBack(answer_uri(redirect_uri, [(name, text) for name, text in said.items() if text is not None]))
+
+
+def _max_age(issuer: Issuer, request: AuthorizeRequest) -> Seconds | None:
+    said = request.parameters.get("max_age")
+    return None if said is None or Prompt.LOGIN not in issuer.provider.prompts else Seconds(int(said))
 
 
 def _is_public(client: Client) -> bool:

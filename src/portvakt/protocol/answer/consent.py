@@ -1,7 +1,8 @@
 """What a user answers to a client's request: for which company, and whether at all.
 
 A request that waits for its answer is a transaction of one session. It is answered once; what comes back with the form
-is the company and the decision, and both are checked against what the user has at that moment.
+is the decision, the company, and what the page showed. All are checked against what the user has at that moment: nobody
+gives a company that was not before their eyes.
 """
 
 from __future__ import annotations
@@ -12,7 +13,14 @@ from typing import TYPE_CHECKING
 
 from portvakt.model.behalf import Code, Grant, Transaction
 from portvakt.model.change import AddCode, AddGrant, AddTransaction, AnswerTransaction
-from portvakt.model.decision import ACCESS_DENIED, RATE_LIMITED, Granted, Refused
+from portvakt.model.decision import (
+    ACCESS_DENIED,
+    CONSENT_REQUIRED,
+    INTERACTION_REQUIRED,
+    RATE_LIMITED,
+    Granted,
+    Refused,
+)
 from portvakt.model.nouns import ClientAuthentication
 from portvakt.model.provider import Company, Consent
 from portvakt.model.values import GrantId, Instant, OrganisationNumber, Seconds, TransactionId
@@ -29,13 +37,19 @@ if TYPE_CHECKING:
 
 TRANSACTION_LIFE = Seconds(600)
 PENDING_LIMIT = 20
-"""How many requests may wait for an answer in one session."""
+"""How many requests may wait for an answer in one session.
+
+Counted, then added to: each node lets through no more than so many, and several at the same moment a few more together.
+"""
 
 ID_OCTETS = 32
 RANDOM_OCTETS = ID_OCTETS + SECRET_OCTETS
 """How many random bytes each decision here needs."""
 
 DENIED = Refused(ACCESS_DENIED, "The user did not agree.")
+
+SEVERAL = "several"
+"""What a page showed that has the user choose a company. No organisation has this for a number."""
 
 
 class Decision(StrEnum):
@@ -47,10 +61,15 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What a consent form said, unchecked; None where it had no such field, or an empty one."""
+    """What a consent form said; None where it had no such field, or an empty one.
+
+    `decision` and `organisation` are unchecked. `shown` is what `tell_shown` said when the page was made: whoever reads
+    the form makes sure that nobody else wrote it there.
+    """
 
     decision: str | None
     organisation: str | None = None
+    shown: str = ""
 
 
 class Why(StrEnum):
@@ -61,7 +80,7 @@ class Why(StrEnum):
     EXPIRED = "expired"
     CLIENT = "client"  # meanwhile disabled, or the redirect URI was taken away
     COMPANY_MISSING = "company_missing"  # there are several, and none was chosen
-    COMPANY = "company"  # not one that was offered
+    COMPANY = "company"  # not one that was shown, or what was shown is so no more
 
 
 def offer_companies(
@@ -82,15 +101,29 @@ def offer_companies(
     return live
 
 
-def choose_company(offered: Sequence[Organisation], sent: str | None) -> OrganisationNumber | Refused | None:
-    """Return the company that a form chose among those offered; where there is no choice, it can choose no other."""
-    numbers = [company.number for company in offered]
-    if sent is None:
-        if len(numbers) > 1:
+def tell_shown(offered: Sequence[Organisation]) -> str:
+    """Return what a page shows of these companies: the only one's number, `SEVERAL`, or an empty text for none."""
+    return SEVERAL if len(offered) > 1 else "".join(company.number for company in offered)
+
+
+def choose_company(offered: Sequence[Organisation], form: Form) -> OrganisationNumber | Refused | None:
+    """Return the company that a form is for, one of those offered now.
+
+    Where several were shown, it is the one that was chosen; else the one that was shown, and the form can choose no
+    other. None: none was shown, and there is none now. Refused: it is to be shown anew.
+    """
+    numbers = {str(company.number) for company in offered}
+    shown, sent = form.shown or None, form.organisation
+    if shown == SEVERAL:
+        if sent is None and len(numbers) > 1:
             return Refused(Why.COMPANY_MISSING, "No organisation was chosen.")
-        return numbers[0] if numbers else None
-    if sent not in numbers:
-        return Refused(Why.COMPANY, "This organisation was not offered.", 403, reason="the form was tampered with")
+    elif sent is None:
+        if shown is None and not numbers:
+            return None
+        sent = shown
+    if sent is None or sent not in numbers or shown not in {SEVERAL, sent}:
+        text = "This organisation was not offered, or is no longer."
+        return Refused(Why.COMPANY, text, 403, reason="not the company that was shown, or no longer the user's")
     return OrganisationNumber(sent)
 
 
@@ -135,6 +168,13 @@ def give_again(
     return _give(issuer, _transaction(issuer, authorization, person, random, now), number, pepper, random, now)
 
 
+def refuse_silently(offered: Sequence[Organisation]) -> Refused:
+    """Return why a client that wants no question asked gets no code, once `is_agreed` said that there is one."""
+    if len(offered) > 1:
+        return Refused(INTERACTION_REQUIRED, "The user must choose an organisation.")
+    return Refused(CONSENT_REQUIRED, "The user must be asked.")
+
+
 def open_transaction(
     issuer: Issuer, authorization: Authorization, person: SessionFacts, *, pending: int, random: bytes, now: Instant
 ) -> Granted[Transaction] | Refused:
@@ -169,7 +209,7 @@ def answer_transaction(
         target = Target(facts, transaction.redirect_uri, redirect_sent=transaction.redirect_sent)
         return Granted(send_back_refusal(issuer, target, transaction.state, DENIED), (answered,))
     offered = offer_companies(issuer, person, transaction.organisation)
-    chosen = offered if isinstance(offered, Refused) else choose_company(offered, form.organisation)
+    chosen = offered if isinstance(offered, Refused) else choose_company(offered, form)
     if isinstance(chosen, Refused):
         return chosen
     given = _give(issuer, transaction, chosen, pepper, random, now)

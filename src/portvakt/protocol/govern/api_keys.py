@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 NAME_CHARACTERS = 80
 LIVE_KEYS = 20
-"""How many live keys one user may have."""
+"""How many live keys one user may have. Counted, then added to: who makes several at one moment may get a few more."""
 
 RANDOM_OCTETS = 32
 FARTHEST = 100 * 365 * 86_400

@@ -62,6 +62,11 @@ def set_password(password: Password, sessions: Sequence[Session], *, now: Instan
     return Granted(None, (SetPassword(password), *_end_sessions(sessions, now)))
 
 
+def end_sessions(sessions: Sequence[Session], *, now: Instant) -> Granted[None]:
+    """Decide that nobody is logged in any more."""
+    return Granted(None, _end_sessions(sessions, now))
+
+
 def set_user_enabled(
     issuer: Issuer, user: User, grants: Sequence[Grant], sessions: Sequence[Session], *, enabled: bool, now: Instant
 ) -> Granted[User]:

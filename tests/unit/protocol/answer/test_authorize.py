@@ -10,8 +10,10 @@ import pytest
 
 from behalf_store import CALLBACK, CHALLENGE
 from builders import NOW, a_client, a_user, an_issuer
+from portvakt.model.behalf import Session
 from portvakt.model.decision import Refused
 from portvakt.model.nouns import ClientAuthentication, ClientFacts
+from portvakt.model.values import Instant, IssuerName, SessionId, UserId
 from portvakt.protocol.answer.authorize import (
     CHECKS,
     Authorization,
@@ -20,6 +22,7 @@ from portvakt.protocol.answer.authorize import (
     Unknown,
     check_request,
     find_target,
+    must_log_in,
     send_back_code,
     send_back_refusal,
 )
@@ -142,7 +145,53 @@ def test_O1_whatever_else_is_wrong_an_unregistered_redirect_uri_gets_no_answer(
 
 def test_O2_prompt_none_is_looked_at_after_client_and_redirect_uri() -> None:
     assert no_target(a_query(prompt="none", redirect_uri=EVIL), a_registered_client()) is Unknown.REDIRECT_URI
-    assert refusal(checked(prompt="none")) == "invalid_request"
+    silent = checked(prompt="none")
+    assert isinstance(silent, Authorization)
+    assert (silent.asks_nothing, silent.asks_anew, silent.max_age) == (True, False, None)
+    assert refusal(at_luca(prompt="none")) == "invalid_request"
+
+
+def at_luca(**parameters: str | None) -> Authorization | Refused:
+    facts = a_registered_client(scopes=("accounting",))
+    return checked(facts, an_issuer("luca"), scope="accounting", **parameters)
+
+
+@pytest.mark.parametrize("prompt", ["login", "none", "login consent", "Consent", "x"])
+def test_luca_has_no_prompt_but_consent_and_no_max_age(prompt: str) -> None:
+    assert refusal(at_luca(prompt=prompt)) == "invalid_request"
+    again = at_luca(prompt="consent", max_age="0")
+    assert isinstance(again, Authorization)
+    assert (again.asks_anew, again.asks_nothing, again.max_age) == (True, False, None)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "age", "again"),
+    [
+        ({"prompt": "login"}, 0, True),
+        ({"prompt": "consent login"}, 0, True),
+        ({"max_age": "0"}, 0, True),
+        ({"max_age": "60"}, 60, False),
+        ({"max_age": "60"}, 61, True),
+        ({"prompt": "login", "max_age": "60"}, 0, True),
+        ({"prompt": "none", "max_age": "60"}, 61, True),
+        ({"prompt": "consent"}, 10_000, False),
+        ({}, 10_000, False),
+    ],
+    ids=str,
+)
+def test_who_must_log_in_again(parameters: dict[str, str | None], age: int, again: bool) -> None:
+    outcome = checked(None, None, **parameters)
+    assert isinstance(outcome, Authorization)
+    session = Session(
+        issuer=IssuerName("acme"),
+        id=SessionId("ses_a"),
+        digest=b"d",
+        user_id=UserId("user_abc"),
+        created_at=NOW,
+        expires_at=Instant(NOW + 20_000),
+    )
+
+    assert must_log_in(outcome, session, Instant(NOW + age)) is again
 
 
 @pytest.mark.parametrize(
@@ -160,8 +209,14 @@ def test_O2_prompt_none_is_looked_at_after_client_and_redirect_uri() -> None:
         ({"organisation_number": "987 654"}, "invalid_request"),
         ({"organisation_number": "٣"}, "invalid_request"),
         ({"organisation_number": "1" * 21}, "invalid_request"),
-        ({"prompt": "login"}, "invalid_request"),
-        ({"prompt": "consent login"}, "invalid_request"),
+        ({"prompt": "select_account"}, "invalid_request"),
+        ({"prompt": "none login"}, "invalid_request"),
+        ({"prompt": "login  consent"}, "invalid_request"),
+        ({"prompt": "Login"}, "invalid_request"),
+        ({"max_age": "-1"}, "invalid_request"),
+        ({"max_age": "1.5"}, "invalid_request"),
+        ({"max_age": "1" * 11}, "invalid_request"),
+        ({"max_age": "٣"}, "invalid_request"),
         ({"request": "eyJ"}, "request_not_supported"),
         ({"request_uri": "https://a.example"}, "request_uri_not_supported"),
     ],

@@ -18,6 +18,7 @@ from portvakt.protocol.answer.authorize import Authorization, SendBack, Target
 from portvakt.protocol.answer.consent import (
     PENDING_LIMIT,
     RANDOM_OCTETS,
+    SEVERAL,
     Form,
     Why,
     answer_transaction,
@@ -26,10 +27,13 @@ from portvakt.protocol.answer.consent import (
     is_agreed,
     offer_companies,
     open_transaction,
+    refuse_silently,
+    tell_shown,
 )
 
 OTHER = OrganisationNumber("123456789")
-ALLOW = Form("allow")
+ALLOW = Form("allow", shown=NUMBER)
+"""The form of a page that shows `a_company()` alone."""
 
 
 def a_company(number: str = NUMBER, *, disabled_at: Instant | None = None) -> Organisation:
@@ -184,13 +188,14 @@ def test_the_only_company_is_no_choice_and_several_are_one() -> None:
 
 def test_a_user_without_a_company_may_agree_at_the_standard_and_not_at_luca() -> None:
     none = a_person()
+    allow = Form("allow", shown="")
 
     assert offer_companies(a_world("standard").issuer, none, None) == ()
     outcome = offer_companies(a_world("luca").issuer, none, None)
     assert isinstance(outcome, Refused)
     assert outcome.code == "access_denied"
     world = a_world(organisation=False)
-    decision = answered(world, opened(world, none), none)
+    decision = answered(world, opened(world, none), none, allow)
     assert grant_of(decision).organisation is None
 
 
@@ -208,7 +213,7 @@ def test_G6_a_forced_company_is_the_only_one_offered_and_only_to_its_members() -
 def test_a_user_of_several_companies_gets_the_one_that_was_chosen() -> None:
     world, person = a_world(), a_person(a_company(), a_company(OTHER))
 
-    decision = answered(world, opened(world, person), person, Form("allow", OTHER))
+    decision = answered(world, opened(world, person), person, Form("allow", OTHER, SEVERAL))
 
     assert grant_of(decision).organisation == OTHER
 
@@ -216,15 +221,18 @@ def test_a_user_of_several_companies_gets_the_one_that_was_chosen() -> None:
 def test_where_there_is_a_choice_one_must_be_made() -> None:
     world, person = a_world(), a_person(a_company(), a_company(OTHER))
 
-    assert why(answered(world, opened(world, person), person)) == (Why.COMPANY_MISSING, 400)
+    decision = answered(world, opened(world, person), person, Form("allow", None, SEVERAL))
+
+    assert why(decision) == (Why.COMPANY_MISSING, 400)
 
 
 @pytest.mark.parametrize("number", ["000000000", "", "9" * 100, "987654321 ", "x"])
 @pytest.mark.parametrize("companies", [0, 1, 2])
 def test_G6_a_company_that_was_not_offered_is_refused(number: str, companies: int) -> None:
-    world, person = a_world(), a_person(*[a_company(), a_company(OTHER)][:companies])
+    offered = [a_company(), a_company(OTHER)][:companies]
+    world, person = a_world(), a_person(*offered)
 
-    decision = answered(world, opened(world, person), person, Form("allow", number))
+    decision = answered(world, opened(world, person), person, Form("allow", number, tell_shown(offered)))
 
     assert why(decision) == (Why.COMPANY, 403)
 
@@ -233,9 +241,9 @@ def test_G6_a_form_cannot_choose_beside_the_forced_company() -> None:
     world, person = a_world(), a_person(a_company(), a_company(OTHER))
     transaction = opened(world, person, OTHER)
 
-    assert why(answered(world, transaction, person, Form("allow", NUMBER))) == (Why.COMPANY, 403)
-    assert grant_of(answered(world, transaction, person)).organisation == OTHER
-    assert grant_of(answered(world, transaction, person, Form("allow", OTHER))).organisation == OTHER
+    assert why(answered(world, transaction, person, Form("allow", NUMBER, OTHER))) == (Why.COMPANY, 403)
+    assert grant_of(answered(world, transaction, person, Form("allow", None, OTHER))).organisation == OTHER
+    assert grant_of(answered(world, transaction, person, Form("allow", OTHER, OTHER))).organisation == OTHER
 
 
 def test_G6_a_membership_that_ended_while_the_page_stood_open_is_no_choice() -> None:
@@ -243,15 +251,64 @@ def test_G6_a_membership_that_ended_while_the_page_stood_open_is_no_choice() -> 
     transaction = opened(world, a_person(a_company(), a_company(OTHER)))
     now = a_person(a_company())
 
-    assert why(answered(world, transaction, now, Form("allow", OTHER))) == (Why.COMPANY, 403)
+    assert why(answered(world, transaction, now, Form("allow", OTHER, SEVERAL))) == (Why.COMPANY, 403)
     forced = opened(world, a_person(a_company(OTHER)), OTHER)
-    assert why(answered(world, forced, now)) == ("access_denied", 400)
+    assert why(answered(world, forced, now, Form("allow", None, OTHER))) == ("access_denied", 400)
 
 
-def test_choosing_is_of_what_was_offered() -> None:
-    assert choose_company((), None) is None
-    assert choose_company((a_company(),), None) == NUMBER
-    assert choose_company((a_company(),), NUMBER) == NUMBER
+BOTH = (a_company(), a_company(OTHER))
+
+
+@pytest.mark.parametrize(
+    ("shown", "offered", "chosen", "given"),
+    [
+        ((), (), None, None),
+        ((a_company(),), (a_company(),), None, NUMBER),
+        ((a_company(),), (a_company(),), NUMBER, NUMBER),
+        ((a_company(),), BOTH, None, NUMBER),  # what was shown is still the user's
+        (BOTH, BOTH, OTHER, OTHER),
+        (BOTH, (a_company(OTHER),), OTHER, OTHER),
+    ],
+)
+def test_a_form_is_for_the_company_that_was_shown_or_chosen(
+    shown: tuple[Organisation, ...],
+    offered: tuple[Organisation, ...],
+    chosen: str | None,
+    given: OrganisationNumber | None,
+) -> None:
+    assert choose_company(offered, Form("allow", chosen, tell_shown(shown))) == given
+
+
+@pytest.mark.parametrize(
+    ("shown", "offered", "chosen"),
+    [
+        ((a_company(),), (a_company(OTHER),), None),  # the only one, and another than was shown
+        ((a_company(),), (a_company(OTHER),), OTHER),
+        ((a_company(),), BOTH, OTHER),
+        ((a_company(),), (), None),
+        ((), (a_company(),), None),
+        ((), (a_company(),), NUMBER),
+        ((), BOTH, None),
+        (BOTH, (a_company(),), None),
+        (BOTH, (a_company(),), OTHER),
+        (BOTH, (), None),
+        (BOTH, BOTH, SEVERAL),
+    ],
+)
+def test_G6_U2_nobody_gives_a_company_that_was_not_before_their_eyes(
+    shown: tuple[Organisation, ...], offered: tuple[Organisation, ...], chosen: str | None
+) -> None:
+    world = a_world()
+    transaction = opened(world, a_person(*shown))
+
+    decision = answered(world, transaction, a_person(*offered), Form("allow", chosen, tell_shown(shown)))
+
+    assert why(decision) == (Why.COMPANY, 403)
+
+
+def test_who_wants_no_question_is_told_which_one_there_is() -> None:
+    assert refuse_silently((a_company(),)).code == refuse_silently(()).code == "consent_required"
+    assert refuse_silently(BOTH).code == "interaction_required"
 
 
 def test_U2_U7_a_transaction_of_another_session_or_user_is_refused() -> None:
