@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import getpass
+import os
 from typing import TYPE_CHECKING, TypeVar
 
 from portvakt.cli.outcome import Exit, Stop
+from portvakt.model.audit import ActorKind, By
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -32,6 +35,15 @@ def administer(installation: Installation, ask: Callable[[Administration], Await
     with explaining():
         require_schema(installation.settings)
         return asyncio.run(opened())
+
+
+def at_the_command_line() -> By:
+    """Return who types, for the audit log: their name on this machine."""
+    try:
+        name = getpass.getuser()
+    except (OSError, KeyError):  # a container may have a number for which there is no name
+        name = str(os.getuid())
+    return By(kind=ActorKind.COMMAND, id=name)
 
 
 def require_schema(settings: Settings) -> None:

@@ -4,17 +4,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from portvakt.cli.administering import administer
+from portvakt.cli.administering import administer, at_the_command_line
 from portvakt.cli.options import Config, Data, Installation, IssuerName, Json, installation
 from portvakt.cli.outcome import Exit, Stop, say, say_json, say_table
 from portvakt.cli.paging import After, Limit, page_size
 from portvakt.cli.times import expiry, length, rfc3339
 from portvakt.model.nouns import ClientAuthentication
-from portvakt.model.values import ClientId, Instant, Seconds
+from portvakt.model.values import Instant, Seconds
 
 if TYPE_CHECKING:
     from portvakt.model.nouns import ClientFacts, ClientSecret
-    from portvakt.protocol.govern.clients import NewSecret
+    from portvakt.protocol.govern.secrets import NewSecret
+    from portvakt.server.administering_clients import Clients
     from portvakt.server.administration import Administration
 
 EXPIRING = Seconds(7 * 86_400)
@@ -54,6 +55,8 @@ def create(  # noqa: PLR0913  what it is made of
     as_json: Json = False,
 ) -> None:
     """Make a client. Its secret is shown this once."""
+    from portvakt.protocol.govern.clients import Wish  # --help needs none of it
+
     try:
         method = ClientAuthentication(auth)
     except ValueError:
@@ -62,10 +65,8 @@ def create(  # noqa: PLR0913  what it is made of
     lives = expiry("--expires", expires, there.clock())
 
     async def ask(administration: "Administration") -> "NewSecret":
-        return await administration.create_client(
-            there.issuer,
+        wish = Wish(
             name=name,
-            owner_email=owner,
             description=description,
             scopes=tuple(scope or ()),
             default_scopes=tuple(default_scope or ()),
@@ -74,6 +75,7 @@ def create(  # noqa: PLR0913  what it is made of
             authentication=method,
             expires_in=lives,
         )
+        return await clients_of(administration, there).create(wish, await administration.owner(there.issuer, owner))
 
     _say_new(administer(there, ask), there.clock(), as_json=as_json)
 
@@ -93,9 +95,7 @@ def list_(
     there = installation(config, data, issuer)
 
     async def ask(administration: "Administration") -> "list[ClientFacts]":
-        return await administration.clients(
-            there.issuer, after=None if after is None else ClientId(after), limit=wanted + 1
-        )
+        return await clients_of(administration, there).page(after=after, limit=wanted + 1)
 
     found = administer(there, ask)
     page = found[:wanted]
@@ -116,13 +116,10 @@ def show(
     """Show a client."""
     there = installation(config, data, issuer)
 
-    async def ask(administration: "Administration") -> "ClientFacts | None":
-        return await administration.client(there.issuer, ClientId(client_id))
+    async def ask(administration: "Administration") -> "ClientFacts":
+        return await clients_of(administration, there).show(client_id)
 
-    facts = administer(there, ask)
-    if facts is None:
-        raise Stop(Exit.NOT_FOUND, f"issuer {there.issuer.name} has no such client")
-    _say_client(facts, there.clock(), as_json=as_json)
+    _say_client(administer(there, ask), there.clock(), as_json=as_json)
 
 
 @app.command("rotate-secret")
@@ -144,7 +141,7 @@ def rotate_secret(
     lives = expiry("--expires", expires, there.clock())
 
     async def ask(administration: "Administration") -> "NewSecret":
-        return await administration.rotate_secret(there.issuer, ClientId(client_id), grace=overlap, expires_in=lives)
+        return await clients_of(administration, there).rotate_secret(client_id, grace=overlap, expires_in=lives)
 
     _say_new(administer(there, ask), there.clock(), as_json=as_json)
 
@@ -165,9 +162,14 @@ def enable(
     _set_enabled(installation(config, data, issuer), client_id, enabled=True, as_json=as_json)
 
 
+def clients_of(administration: "Administration", there: Installation) -> "Clients":
+    """Return the clients of the issuer that is meant, as whoever types sees them."""
+    return administration.clients(there.issuer, by=at_the_command_line())
+
+
 def _set_enabled(there: Installation, client_id: str, *, enabled: bool, as_json: bool) -> None:
     async def ask(administration: "Administration") -> "ClientFacts":
-        return await administration.set_enabled(there.issuer, ClientId(client_id), enabled)
+        return await clients_of(administration, there).set_enabled(client_id, enabled)
 
     _say_client(administer(there, ask), there.clock(), as_json=as_json)
 

@@ -56,6 +56,9 @@ def why_client_is_dead(facts: ClientFacts | None) -> str:
         return "unknown client"
     if facts.client.disabled_at is not None:
         return "the client is disabled"
+    if facts.client.organisation is not None:
+        dead = facts.organisation is None or facts.organisation.disabled_at is not None
+        return "the client's organisation is disabled" if dead else ""
     return "the client's owner is disabled" if facts.owner.disabled_at is not None else ""
 
 

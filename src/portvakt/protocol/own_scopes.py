@@ -9,4 +9,13 @@ API_KEYS = "portvakt:api-keys"
 REVOCATIONS = "portvakt:revocations"
 """Of a guard: it may read which grants ended."""
 
-OWN_SCOPES = frozenset({INTROSPECT, API_KEYS, REVOCATIONS})
+READ = "portvakt:read"
+"""Of a program that administers: it may see what whoever it acts for may see (`/admin/api/v1`)."""
+
+MANAGE = "portvakt:manage"
+"""The same, and it may change it."""
+
+SELF_SERVICE = frozenset({READ, MANAGE})
+"""Those that anybody may give a client of their own: it can do no more with them than they can."""
+
+OWN_SCOPES = frozenset({INTROSPECT, API_KEYS, REVOCATIONS, READ, MANAGE})

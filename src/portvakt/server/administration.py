@@ -9,45 +9,39 @@ from typing import TYPE_CHECKING
 from portvakt.jose.keys import from_private_bytes
 from portvakt.jose.sealing import derive, place, unseal
 from portvakt.jose.signing import Signer
+from portvakt.model.audit import NOBODY
 from portvakt.model.change import AddUser, Applied
-from portvakt.model.decision import INVALID_REQUEST, Granted, Refused
-from portvakt.model.nouns import ClientAuthentication, User
+from portvakt.model.decision import INVALID_REQUEST, Refused
+from portvakt.model.nouns import User
 from portvakt.model.provider import API_KEY_TYP
-from portvakt.model.values import IssuerName, Seconds, UserId
+from portvakt.model.values import IssuerName, UserId
 from portvakt.protocol.credentials import mint_id
-from portvakt.protocol.govern.clients import (
-    RANDOM_OCTETS,
-    NewSecret,
-    Wish,
-    create_client,
-    rotate_secret,
-    set_enabled,
-)
+from portvakt.protocol.govern.actor import AT_THE_COMMAND_LINE, OPERATOR
 from portvakt.protocol.govern.keys import signing_key
 from portvakt.protocol.govern.people import is_email
 from portvakt.server import keys
-from portvakt.server.act import act
+from portvakt.server.administering_clients import Clients
 from portvakt.server.administering_people import People
 from portvakt.server.application import KEYS, PEPPER
 from portvakt.server.clock import system_clock
-from portvakt.server.refusal import Refusal, found, granted
+from portvakt.server.refusal import Refusal
 from portvakt.store import open_store
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator
 
-    from portvakt.model.nouns import ClientFacts, Issuer, SigningKey
-    from portvakt.model.values import ClientId, Secret
+    from portvakt.model.audit import By
+    from portvakt.model.nouns import Issuer, SigningKey
+    from portvakt.model.values import Secret
+    from portvakt.protocol.govern.actor import Actor
     from portvakt.protocol.govern.api_keys import KeyWish, NewApiKey
     from portvakt.server.clock import Clock
     from portvakt.server.settings import Settings
     from portvakt.store import Store
 
 OWN = IssuerName("portvakt")
-OPERATOR = "operator"
-DEFAULT_LIFE = Seconds(180 * 86400)
 
-__all__ = ["Administration", "NewSecret", "Refusal"]
+__all__ = ["Administration", "Refusal"]
 
 
 class Administration:
@@ -111,70 +105,18 @@ class Administration:
             raise Refusal(Refused(INVALID_REQUEST, "There is a user with that id already."))
         return known
 
-    async def create_client(  # noqa: PLR0913  what it is made of
-        self,
-        issuer: Issuer,
-        *,
-        name: str,
-        owner_email: str | None = None,
-        description: str = "",
-        scopes: Sequence[str] = (),
-        default_scopes: Sequence[str] = (),
-        redirect_uris: Sequence[str] = (),
-        grants: Sequence[str] = (),
-        authentication: ClientAuthentication = ClientAuthentication.ANY_SECRET,
-        expires_in: Seconds | None = DEFAULT_LIFE,
-    ) -> NewSecret:
-        """Make a client. `owner_email` None: the operator. The owner gets a user at the issuer if there is none."""
-        wish = Wish(
-            name=name,
-            description=description,
-            authentication=authentication,
-            scopes=tuple(scopes),
-            default_scopes=tuple(default_scopes),
-            redirect_uris=tuple(redirect_uris),
-            grants=tuple(grants),
-            expires_in=expires_in,
-        )
-        owner = await self._owner(issuer.name, owner_email)
-        random = os.urandom(RANDOM_OCTETS)
+    def clients(self, issuer: Issuer, actor: Actor = AT_THE_COMMAND_LINE, by: By = NOBODY) -> Clients:
+        """Return what there is to do about an issuer's clients, for `actor`. `by`: who that is, for the audit log."""
+        return Clients(issuer=issuer, store=self._store, clock=self._clock, pepper=self._pepper, actor=actor, by=by)
 
-        async def load() -> User:
-            return owner
-
-        def decide(owner: User) -> Granted[NewSecret] | Refused:
-            return create_client(issuer, wish, owner, pepper=self._pepper, random=random, now=self._clock())
-
-        return granted(await act(self._store, load, decide))
-
-    async def rotate_secret(
-        self, issuer: Issuer, client_id: ClientId, *, grace: Seconds, expires_in: Seconds | None = DEFAULT_LIFE
-    ) -> NewSecret:
-        """Give a client a new secret; the older ones end within `grace` seconds."""
-        random = os.urandom(RANDOM_OCTETS)
-
-        def decide(facts: ClientFacts) -> Granted[NewSecret] | Refused:
-            return rotate_secret(
-                facts, grace=grace, expires_in=expires_in, pepper=self._pepper, random=random, now=self._clock()
-            )
-
-        return granted(await act(self._store, self._load(issuer, client_id), decide))
-
-    async def set_enabled(self, issuer: Issuer, client_id: ClientId, enabled: bool) -> ClientFacts:
-        """Enable or disable a client."""
-
-        def decide(facts: ClientFacts) -> Granted[ClientFacts] | Refused:
-            return set_enabled(facts, enabled=enabled, now=self._clock())
-
-        return granted(await act(self._store, self._load(issuer, client_id), decide))
-
-    async def client(self, issuer: Issuer, client_id: ClientId) -> ClientFacts | None:
-        """Return a client, or None if there is none."""
-        return await self._store.client_facts(issuer.name, client_id)
-
-    async def clients(self, issuer: Issuer, *, after: ClientId | None = None, limit: int = 100) -> list[ClientFacts]:
-        """Return a page of clients by id."""
-        return await self._store.clients(issuer.name, after, limit)
+    async def owner(self, issuer: Issuer, email: str | None) -> User:
+        """Return whose a client is to be, with a user at the issuer if there was none. None: the operator."""
+        if email is None:
+            operators = await self._store.users(OWN, None, 1)
+            if not operators:
+                raise Refusal(Refused(INVALID_REQUEST, "There is no operator yet: run portvakt init."))
+            email = operators[0].email
+        return await self.ensure_user(issuer.name, email)
 
     async def keys(self, issuer: Issuer) -> tuple[SigningKey, ...]:
         """Return the issuer's keys, oldest first; its first is made now if it has none."""
@@ -187,17 +129,3 @@ class Administration:
         if isinstance(rotated, Refused):
             raise Refusal(rotated)
         return rotated
-
-    def _load(self, issuer: Issuer, client_id: ClientId) -> Callable[[], Awaitable[ClientFacts]]:
-        async def load() -> ClientFacts:
-            return found("client", await self._store.client_facts(issuer.name, client_id))
-
-        return load
-
-    async def _owner(self, issuer: IssuerName, email: str | None) -> User:
-        if email is None:
-            operators = await self._store.users(OWN, None, 1)
-            if not operators:
-                raise Refusal(Refused(INVALID_REQUEST, "There is no operator yet: run portvakt init."))
-            email = operators[0].email
-        return await self.ensure_user(issuer, email)

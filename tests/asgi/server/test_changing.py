@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from administering import make_client
 from builders import NOW
 from issuing import (
     BREEZE,
@@ -95,7 +96,7 @@ async def test_A10_in_the_overlap_both_secrets_work_and_after_it_the_new_one_alo
     assert await status_with(breeze, MAIN.secret) == 200
 
     async with noticed(breeze, changing):
-        made = await administration.rotate_secret(BREEZE, MAIN.client_id, grace=Seconds(3600))
+        made = await administration.clients(BREEZE).rotate_secret(MAIN.client_id, grace=Seconds(3600))
         assert made.secret is not None
         new = made.secret.reveal()
         assert await status_with(breeze, new) == 200  # at once, before anybody knows of it
@@ -115,7 +116,7 @@ async def test_A10_a_rotation_without_overlap_ends_the_old_secret_at_once(breeze
     assert await status_with(breeze, MAIN.secret) == 200
 
     async with noticed(breeze, changing):
-        made = await administration.rotate_secret(BREEZE, MAIN.client_id, grace=Seconds(0))
+        made = await administration.clients(BREEZE).rotate_secret(MAIN.client_id, grace=Seconds(0))
 
     assert await status_with(breeze, MAIN.secret) == 401
     assert made.secret is not None
@@ -124,8 +125,10 @@ async def test_A10_a_rotation_without_overlap_ends_the_old_secret_at_once(breeze
 
 async def test_A10_a_rotation_never_makes_an_old_secret_live_longer(breeze: Serving) -> None:
     administration = administering(breeze)
-    brief = await administration.rotate_secret(BREEZE, MAIN.client_id, grace=Seconds(60), expires_in=Seconds(100))
-    await administration.rotate_secret(BREEZE, MAIN.client_id, grace=Seconds(7 * 86400))
+    brief = await administration.clients(BREEZE).rotate_secret(
+        MAIN.client_id, grace=Seconds(60), expires_in=Seconds(100)
+    )
+    await administration.clients(BREEZE).rotate_secret(MAIN.client_id, grace=Seconds(7 * 86400))
     assert brief.secret is not None
 
     breeze.clock.advance(60)
@@ -160,9 +163,9 @@ async def test_A10_a_client_is_disabled_and_enabled_at_once(breeze: Serving, cha
     assert await status_with(breeze, MAIN.secret) == 200
 
     async with noticed(breeze, changing):
-        await administration.set_enabled(BREEZE, MAIN.client_id, False)
+        await administration.clients(BREEZE).set_enabled(MAIN.client_id, False)
     disabled = await breeze.ask(BREEZE)
-    await administration.set_enabled(BREEZE, MAIN.client_id, True)
+    await administration.clients(BREEZE).set_enabled(MAIN.client_id, True)
 
     refused(disabled, 401, "invalid_client", "Invalid client credentials", www_authenticate=challenge(BREEZE))
     assert await status_with(breeze, MAIN.secret) == 200
@@ -172,7 +175,7 @@ async def test_a_new_client_works_at_once(breeze: Serving, changing: Store) -> N
     administration = administering(breeze, changing)
     await breeze.ask(BREEZE)
 
-    made = await administration.create_client(BREEZE, name="New", owner_email="new@example.com")
+    made = await make_client(administration, BREEZE, name="New", owner_email="new@example.com")
 
     assert made.secret is not None
     client_id = made.facts.client.id
@@ -186,8 +189,8 @@ async def test_A14_ids_of_clients_and_users_never_look_alike(breeze: Serving) ->
 
     user = await administration.ensure_user(BREEZE.name, "oauth_x@example.com")
     made = [
-        await administration.create_client(BREEZE, name=user.id, owner_email=user.email),
-        await administration.create_client(STANDARD, name=OWNER, owner_email=user.email),
+        await make_client(administration, BREEZE, name=user.id, owner_email=user.email),
+        await make_client(administration, STANDARD, name=OWNER, owner_email=user.email),
     ]
 
     assert user.id.startswith("user_")
@@ -389,7 +392,7 @@ async def test_what_one_node_refuses_the_other_refuses_too(database: Path, elsew
     ):
         assert [(await node.ask(BREEZE)).status for node in (one, two)] == [200, 200]
         async with noticed(two, one.store):
-            await administering(one).set_enabled(BREEZE, MAIN.client_id, False)
+            await administering(one).clients(BREEZE).set_enabled(MAIN.client_id, False)
         assert [error(await node.ask(BREEZE))[1] for node in (one, two)] == ["invalid_client"] * 2
-        await administering(two).set_enabled(BREEZE, MAIN.client_id, True)
+        await administering(two).clients(BREEZE).set_enabled(MAIN.client_id, True)
         assert [(await node.ask(BREEZE)).status for node in (one, two)] == [200, 200]

@@ -22,8 +22,8 @@ from portvakt.model.nouns import Algorithm, ClientSecret
 from portvakt.model.values import ClientId, Instant, Seconds, Secret
 from portvakt.protocol.answer.token import authenticate
 from portvakt.protocol.credentials import keep, mint_secret
-from portvakt.protocol.govern.clients import NewSecret
 from portvakt.protocol.govern.keys import first_key
+from portvakt.protocol.govern.secrets import NewSecret
 from portvakt.providers import PROVIDERS
 from portvakt.providers.speak import speak
 from portvakt.sandbox.seed import Seed, Sower

@@ -22,10 +22,10 @@ JTI_OCTETS = 16
 def client_claims(
     issuer: Issuer, facts: ClientFacts, scopes: Iterable[str], *, jti: str, now: Instant
 ) -> dict[str, object]:
-    """Return the claims of a client's own token: it is the subject, with the roles of its owner."""
+    """Return the claims of a client's own token: it is the subject, with the roles of the user whom it belongs to."""
     client_id = facts.client.id
     claims = _claims(issuer, client_id, client_id, scopes, jti=jti, now=now)
-    if facts.owner.roles:
+    if facts.owner.roles and facts.client.organisation is None:
         claims["roles"] = sorted(facts.owner.roles)
     return claims
 

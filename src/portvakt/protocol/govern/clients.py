@@ -1,34 +1,46 @@
-"""Decisions about clients and their secrets: create, rotate, disable, enable."""
+"""Decisions about clients: create, change, disable, enable, delete."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from portvakt.model.change import AddClient, AddSecret, ChangeClient, ExpireSecret, SetClientDisabled
+from portvakt.model.audit import Act
+from portvakt.model.change import (
+    AddClient,
+    AddSecret,
+    ChangeClient,
+    DeleteClient,
+    Note,
+    SetClient,
+    SetClientDisabled,
+)
 from portvakt.model.decision import INVALID_REQUEST, Granted, Refused
 from portvakt.model.nouns import Client, ClientAuthentication, ClientFacts
 from portvakt.model.provider import Refresh
 from portvakt.model.values import ClientId, Instant, Seconds
-from portvakt.protocol.credentials import SECRET_OCTETS, keep, mint_id, mint_secret
-from portvakt.protocol.own_scopes import OWN_SCOPES
+from portvakt.protocol.credentials import mint_id
+from portvakt.protocol.ending import end_client, end_grant
+from portvakt.protocol.govern.secrets import NewSecret, changed, give_secret
+from portvakt.protocol.govern.told import differences, of_client, tell_client, tell_secret
+from portvakt.protocol.own_scopes import OWN_SCOPES, SELF_SERVICE
 from portvakt.wire.redirect_uri import check_redirect_uri
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from portvakt.model.behalf import Grant, Organisation
     from portvakt.model.change import Change
     from portvakt.model.nouns import Issuer, User
-    from portvakt.model.provider import Provider
-    from portvakt.model.values import Secret
+    from portvakt.model.provider import Provider, Quota
+    from portvakt.protocol.govern.actor import Actor
 
-LIVE_SECRETS = 5
-"""How many secrets of one client may live at once."""
-
-GRACE_LIMIT = Seconds(7 * 86400)
 NAME_CHARACTERS = 100
 DESCRIPTION_CHARACTERS = 1000
 REDIRECT_URIS = 50
-RANDOM_OCTETS = 32 + 32 + SECRET_OCTETS
-"""How many random bytes a decision that makes a client or a secret needs."""
+SCOPES = 100
+LONGEST_WINDOW = Seconds(86400)
+LARGEST_QUOTA = 10**9
 
 _FOR_ITSELF = frozenset({"client_credentials"})
 _FOR_USERS = frozenset({"authorization_code", "refresh_token"})
@@ -42,7 +54,7 @@ class Wish:
     """A client as somebody wants it. `expires_in` None: its secret has no end.
 
     With `redirect_uris` it may act for users too, where the provider has that; without, for itself alone. `grants`
-    are fewer grant types than those that fit; none named: all of them.
+    are fewer grant types than those that fit; none named: all of them. The quotas are its own, instead of the issuer's.
     """
 
     name: str
@@ -52,25 +64,27 @@ class Wish:
     default_scopes: tuple[str, ...] = ()
     redirect_uris: tuple[str, ...] = ()
     grants: tuple[str, ...] = ()
+    token_quota: Quota | None = None
+    api_quota: Quota | None = None
     expires_in: Seconds | None = Seconds(180 * 86400)
 
 
-@dataclass(frozen=True, slots=True)
-class NewSecret:
-    """A client as it stands now, and the secret that it was just given: the only time that it is seen.
-
-    `secret` is None for a public client.
-    """
-
-    facts: ClientFacts
-    secret: Secret | None
-
-
 def create_client(
-    issuer: Issuer, wish: Wish, owner: User, *, pepper: bytes, random: bytes, now: Instant
+    issuer: Issuer,
+    wish: Wish,
+    owner: User,
+    *,
+    actor: Actor,
+    organisation: Organisation | None = None,
+    pepper: bytes,
+    random: bytes,
+    now: Instant,
 ) -> Granted[NewSecret] | Refused:
-    """Decide on a new client of `owner`, with a generated id and, unless it is public, one secret."""
-    problem = _wrong_wish(issuer, wish)
+    """Decide on a new client of `owner`, with a generated id and, unless it is public, one secret.
+
+    With `organisation` it belongs to that one, and the owner is who made it.
+    """
+    problem = _wrong_wish(issuer, wish, actor)
     if problem:
         return Refused(INVALID_REQUEST, problem, reason=problem)
     client = Client(
@@ -79,96 +93,117 @@ def create_client(
         name=wish.name,
         description=wish.description,
         owner=owner.id,
+        organisation=None if organisation is None else organisation.number,
         authentication=wish.authentication,
         grants=frozenset(wish.grants) or _grants(issuer.provider, wish),
         scopes=wish.scopes,
         default_scopes=wish.default_scopes,
         redirect_uris=wish.redirect_uris,
+        token_quota=wish.token_quota,
+        api_quota=wish.api_quota,
         created_at=now,
     )
-    bare = ClientFacts(client=client, owner=owner)
+    bare = ClientFacts(client=client, owner=owner, organisation=organisation)
+    note = Note(of_client(client, Act.CLIENT_CREATED, now, after=tell_client(client)))
     if wish.authentication is ClientAuthentication.NONE:
-        return Granted(NewSecret(bare, None), (AddClient(client),))
-    given = _give_secret(bare, wish.expires_in, pepper=pepper, random=random, now=now)
-    return Granted(given, (AddClient(client), AddSecret(issuer.name, given.facts.secrets[0])))
+        return Granted(NewSecret(bare, None), (AddClient(client), note))
+    given = give_secret(bare, wish.expires_in, pepper=pepper, random=random, now=now)
+    secret = given.facts.secrets[0]
+    told = Note(of_client(client, Act.SECRET_CREATED, now, what=secret.id, after=tell_secret(secret)))
+    return Granted(given, (AddClient(client), AddSecret(issuer.name, secret), note, told))
 
 
-def rotate_secret(
-    facts: ClientFacts, *, grace: Seconds, expires_in: Seconds | None, pepper: bytes, random: bytes, now: Instant
-) -> Granted[NewSecret] | Refused:
-    """Decide on a new secret; every older one ends at the earlier of its own end and `grace` from now.
+def wish_of(client: Client) -> Wish:
+    """Return the wish that a client is the fulfilment of: what a change begins with."""
+    return Wish(
+        name=client.name,
+        description=client.description,
+        authentication=client.authentication,
+        scopes=client.scopes,
+        default_scopes=client.default_scopes,
+        redirect_uris=client.redirect_uris,
+        grants=tuple(sorted(client.grants)),
+        token_quota=client.token_quota,
+        api_quota=client.api_quota,
+    )
 
-    `grace`: seconds, 0 to 7 days; 0 ends the older ones at once. Refused for a public client, and when more
-    than `LIVE_SECRETS` would live.
+
+def change_client(
+    issuer: Issuer, facts: ClientFacts, wish: Wish, *, actor: Actor, now: Instant
+) -> Granted[ClientFacts] | Refused:
+    """Decide that a client becomes what `wish` says, all of it (Z3: what counts is the whole, not what was sent).
+
+    Without `grants` in the wish it has all that fit. A client that needs no secret stays so, and the other way round:
+    whoever holds a secret would be locked out, or a program that anybody can read would be trusted with one.
     """
     client = facts.client
-    if client.authentication is ClientAuthentication.NONE:
-        return Refused(INVALID_REQUEST, "A public client has no secret.", reason="public client")
-    if not 0 <= grace <= GRACE_LIMIT:
-        return Refused(INVALID_REQUEST, "The overlap is from 0 to 7 days.", reason="grace")
-    if expires_in is not None and expires_in < 1:
-        return Refused(INVALID_REQUEST, "The secret would never have lived.", reason="expires_in")
-    end = Instant(now + grace)
-    older = tuple(
-        replace(secret, expires_at=end)
-        for secret in facts.secrets
-        if secret.revoked_at is None and (secret.expires_at is None or secret.expires_at > end)
+    problem = _wrong_wish(issuer, wish, actor, was=client)
+    public = ClientAuthentication.NONE
+    if not problem and (wish.authentication is public) is not (client.authentication is public):
+        problem = "A public client stays public, and one with a secret keeps it: make a new client instead."
+    if problem:
+        return Refused(INVALID_REQUEST, problem, reason=problem)
+    after = replace(
+        client,
+        name=wish.name,
+        description=wish.description,
+        authentication=wish.authentication,
+        grants=frozenset(wish.grants) or _grants(issuer.provider, wish),
+        scopes=wish.scopes,
+        default_scopes=wish.default_scopes,
+        redirect_uris=wish.redirect_uris,
+        token_quota=wish.token_quota,
+        api_quota=wish.api_quota,
     )
-    ends = {secret.id: secret for secret in older}
-    kept = tuple(ends.get(secret.id, secret) for secret in facts.secrets)
-    if sum(_lives(secret.expires_at, secret.revoked_at, now) for secret in kept) >= LIVE_SECRETS:
-        return Refused(
-            INVALID_REQUEST,
-            f"The client has {LIVE_SECRETS} live secrets. Wait until one has ended, or rotate without overlap.",
-            reason="too many live secrets",
-        )
-    given = _give_secret(replace(facts, secrets=kept), expires_in, pepper=pepper, random=random, now=now)
-    changes: tuple[Change, ...] = (
+    if after == client:
+        return Granted(facts)
+    was, is_now = differences(tell_client(client), tell_client(after))
+    changes = (
         ChangeClient(client.issuer, client.id, client.version),
-        *(ExpireSecret(client.issuer, client.id, secret.id, end) for secret in older),
-        AddSecret(client.issuer, given.facts.secrets[-1]),
+        SetClient(after),
+        Note(of_client(client, Act.CLIENT_CHANGED, now, before=was, after=is_now)),
     )
-    return Granted(replace(given, facts=_changed(given.facts)), changes)
+    return Granted(changed(replace(facts, client=after)), changes)
 
 
 def set_enabled(facts: ClientFacts, *, enabled: bool, now: Instant) -> Granted[ClientFacts]:
-    """Decide to enable or disable a client; one that is so already stays as it is."""
+    """Decide to enable or disable a client; one that is so already stays as it is.
+
+    Disabling tells the guards: its access tokens of before are refused until they have ended, also if it is enabled.
+    """
     client = facts.client
     if enabled is (client.disabled_at is None):
         return Granted(facts)
     disabled_at = None if enabled else now
+    act = Act.CLIENT_ENABLED if enabled else Act.CLIENT_DISABLED
     changes: tuple[Change, ...] = (
         ChangeClient(client.issuer, client.id, client.version),
         SetClientDisabled(client.issuer, client.id, disabled_at),
+        *(() if enabled else (end_client(client.issuer, client.id, now),)),
+        Note(of_client(client, act, now, before={"enabled": not enabled}, after={"enabled": enabled})),
     )
-    return Granted(_changed(replace(facts, client=replace(client, disabled_at=disabled_at))), changes)
+    return Granted(changed(replace(facts, client=replace(client, disabled_at=disabled_at))), changes)
 
 
-def _give_secret(
-    facts: ClientFacts, expires_in: Seconds | None, *, pepper: bytes, random: bytes, now: Instant
-) -> NewSecret:
-    secret = mint_secret(random[-SECRET_OCTETS:])
-    row = keep(
-        secret,
-        pepper=pepper,
-        client_id=facts.client.id,
-        id_random=random[32:64],
-        now=now,
-        expires_at=None if expires_in is None else Instant(now + expires_in),
+def end_grants(issuer: Issuer, grants: Sequence[Grant], *, now: Instant) -> Granted[None]:
+    """Decide to end what users gave a client: some of it at a time, where there is much."""
+    return Granted(None, tuple(change for grant in grants for change in end_grant(issuer, grant, now)))
+
+
+def delete_client(facts: ClientFacts, *, now: Instant) -> Granted[None]:
+    """Decide to delete a client, with its secrets. Its access tokens are refused by the guards from now on."""
+    client = facts.client
+    changes: tuple[Change, ...] = (
+        ChangeClient(client.issuer, client.id, client.version),
+        DeleteClient(client.issuer, client.id, now),
+        end_client(client.issuer, client.id, now),
+        Note(of_client(client, Act.CLIENT_DELETED, now, before=tell_client(client))),
     )
-    return NewSecret(replace(facts, secrets=(*facts.secrets, row)), secret)
+    return Granted(None, changes)
 
 
-def _changed(facts: ClientFacts) -> ClientFacts:
-    return replace(facts, client=replace(facts.client, version=facts.client.version + 1))
-
-
-def _lives(expires_at: Instant | None, revoked_at: Instant | None, now: Instant) -> bool:
-    return revoked_at is None and (expires_at is None or now < expires_at)
-
-
-def _wrong_wish(issuer: Issuer, wish: Wish) -> str:
-    """Return what is wrong with a wish, or an empty text."""
+def _wrong_wish(issuer: Issuer, wish: Wish, actor: Actor, was: Client | None = None) -> str:
+    """Return what is wrong with a wish, or an empty text. `was`: the client that it would change."""
     if not wish.name.strip() or len(wish.name) > NAME_CHARACTERS or not wish.name.isprintable():
         return f"A client needs a name of 1 to {NAME_CHARACTERS} printable characters."
     if len(wish.description) > DESCRIPTION_CHARACTERS or not wish.description.isprintable():
@@ -179,10 +214,35 @@ def _wrong_wish(issuer: Issuer, wish: Wish) -> str:
         return "A scope is one word of printable ASCII."
     if not set(wish.default_scopes) <= set(wish.scopes):
         return "A default scope is one of the client's scopes."
+    if len(wish.scopes) > SCOPES or len(set(wish.scopes)) != len(wish.scopes):
+        return f"A client has at most {SCOPES} scopes, each once."
     known = issuer.provider.scopes
     if known is not None and not set(wish.scopes) <= set(known) | OWN_SCOPES:
         return f"{issuer.provider.title} has {'the scopes ' + ', '.join(known) if known else 'no scopes'}."
-    return _wrong_redirect_uris(issuer.provider, wish) or _wrong_grants(issuer.provider, wish)
+    return (
+        _wrong_privileges(wish, actor, was)
+        or _wrong_quotas(wish)
+        or _wrong_redirect_uris(issuer.provider, wish)
+        or _wrong_grants(issuer.provider, wish)
+    )
+
+
+def _wrong_privileges(wish: Wish, actor: Actor, was: Client | None) -> str:
+    """Only an operator says what a client may ask of this server itself, and how often it may ask (Z2)."""
+    if actor.operator:
+        return ""
+    had = set() if was is None else set(was.scopes)
+    if set(wish.scopes) & OWN_SCOPES - SELF_SERVICE - had:
+        return "Scopes that begin with portvakt: are for an operator to give."
+    quotas = (None, None) if was is None else (was.token_quota, was.api_quota)
+    return "" if (wish.token_quota, wish.api_quota) == quotas else "A client's own quotas are for an operator to give."
+
+
+def _wrong_quotas(wish: Wish) -> str:
+    for quota in (wish.token_quota, wish.api_quota):
+        if quota is not None and not (0 < quota.limit <= LARGEST_QUOTA and 0 < quota.window <= LONGEST_WINDOW):
+            return f"A quota is 1 to {LARGEST_QUOTA} requests in 1 to {LONGEST_WINDOW} seconds."
+    return ""
 
 
 def _wrong_redirect_uris(provider: Provider, wish: Wish) -> str:

@@ -7,28 +7,34 @@ from dataclasses import replace
 import pytest
 
 from builders import CLIENT, ISSUER, NOW, PEPPER, a_client, a_secret, a_user, an_issuer
-from portvakt.model.change import AddClient, AddSecret, ChangeClient, ExpireSecret, SetClientDisabled
+from portvakt.model.change import AddClient, AddSecret, Change, ChangeClient, ExpireSecret, Note, SetClientDisabled
 from portvakt.model.decision import Granted, Refused
 from portvakt.model.nouns import ClientAuthentication, ClientFacts
 from portvakt.model.values import Instant, Seconds
 from portvakt.protocol.credentials import digest
+from portvakt.protocol.ending import end_client
+from portvakt.protocol.govern.actor import AT_THE_COMMAND_LINE
 from portvakt.protocol.govern.clients import (
     DESCRIPTION_CHARACTERS,
-    LIVE_SECRETS,
     NAME_CHARACTERS,
-    RANDOM_OCTETS,
-    NewSecret,
     Wish,
     create_client,
-    rotate_secret,
     set_enabled,
 )
+from portvakt.protocol.govern.secrets import LIVE_SECRETS, RANDOM_OCTETS, NewSecret, rotate_secret
 
 RANDOM = bytes(range(RANDOM_OCTETS))
 
 
+def unlogged(decision: Granted[object]) -> tuple[Change, ...]:
+    """Return the changes of a decision without the lines of the log."""
+    return tuple(change for change in decision.changes if not isinstance(change, Note))
+
+
 def created(wish: Wish, provider: str = "standard") -> Granted[NewSecret] | Refused:
-    return create_client(an_issuer(provider), wish, a_user(), pepper=PEPPER, random=RANDOM, now=NOW)
+    return create_client(
+        an_issuer(provider), wish, a_user(), actor=AT_THE_COMMAND_LINE, pepper=PEPPER, random=RANDOM, now=NOW
+    )
 
 
 def rotated(facts: ClientFacts, grace: int = 3600, expires_in: int | None = None) -> Granted[NewSecret] | Refused:
@@ -52,7 +58,7 @@ def test_a_new_client_gets_an_id_of_its_provider_and_one_dated_secret() -> None:
     (row,) = new.facts.secrets
     assert row.digest == digest(PEPPER, new.secret)
     assert row.expires_at == NOW + 180 * 86400
-    assert decision.changes == (AddClient(new.facts.client), AddSecret(ISSUER, row))
+    assert unlogged(decision) == (AddClient(new.facts.client), AddSecret(ISSUER, row))
 
 
 def test_a_public_client_gets_no_secret() -> None:
@@ -61,7 +67,7 @@ def test_a_public_client_gets_no_secret() -> None:
     assert isinstance(decision, Granted)
     assert decision.answer.secret is None
     assert decision.answer.facts.secrets == ()
-    assert decision.changes == (AddClient(decision.answer.facts.client),)
+    assert unlogged(decision) == (AddClient(decision.answer.facts.client),)
 
 
 def test_a_secret_may_have_no_end() -> None:
@@ -117,7 +123,7 @@ def test_rotation_overlaps_until_the_earlier_of_grace_and_own_end() -> None:
     end = NOW + 3600
     new = decision.answer.facts
     assert [secret.expires_at for secret in new.secrets] == [NOW + 60, end, end, None, None]
-    assert decision.changes == (
+    assert unlogged(decision) == (
         ChangeClient(ISSUER, CLIENT, 1),
         ExpireSecret(ISSUER, CLIENT, late.id, Instant(end)),
         ExpireSecret(ISSUER, CLIENT, never.id, Instant(end)),
@@ -160,9 +166,13 @@ def test_disabling_and_enabling_is_one_change_and_nothing_when_it_is_so_already(
     off = set_enabled(enabled, enabled=False, now=NOW)
     on = set_enabled(disabled, enabled=True, now=NOW)
 
-    assert off.changes == (ChangeClient(ISSUER, CLIENT, 1), SetClientDisabled(ISSUER, CLIENT, NOW))
+    assert unlogged(off) == (
+        ChangeClient(ISSUER, CLIENT, 1),
+        SetClientDisabled(ISSUER, CLIENT, NOW),
+        end_client(ISSUER, CLIENT, NOW),
+    )
     assert off.answer.client.disabled_at == NOW
-    assert on.changes == (ChangeClient(ISSUER, CLIENT, 1), SetClientDisabled(ISSUER, CLIENT, None))
+    assert unlogged(on) == (ChangeClient(ISSUER, CLIENT, 1), SetClientDisabled(ISSUER, CLIENT, None))
     assert on.answer.client.disabled_at is None
     assert set_enabled(enabled, enabled=True, now=NOW).changes == ()
     assert set_enabled(disabled, enabled=False, now=NOW).changes == ()

@@ -1,0 +1,103 @@
+"""Who administers, and what they may see and change. Deny by default: each question has one function here.
+
+There are four roles. An operator, a user of the installation's own issuer, may do everything at every issuer. An
+administrator of an organisation may do what concerns that organisation's clients, members and log. A developer makes
+applications and may do everything with their own. Any user may look after their own account, which needs no role.
+What somebody may not see they are told is not there: an id tells nothing by being tried.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from portvakt.model.decision import Refused
+
+if TYPE_CHECKING:
+    from portvakt.model.audit import Event
+    from portvakt.model.nouns import Client, User
+    from portvakt.model.values import IssuerName, OrganisationNumber, UserId
+
+OPERATOR = "operator"
+"""The role of a user of the installation's own issuer who may do everything."""
+
+DEVELOPER = "developer"
+"""The role of a user who may make applications."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Somebody who administers. `issuer` and `user`: whose user they are; None, an operator at the command line.
+
+    `administers`: the enabled organisations of `issuer` that they administer now.
+    """
+
+    issuer: IssuerName | None = None
+    user: UserId | None = None
+    operator: bool = False
+    developer: bool = False
+    administers: frozenset[OrganisationNumber] = frozenset()
+
+
+AT_THE_COMMAND_LINE = Actor(operator=True)
+"""Whoever may read the installation's settings and its secret may do everything."""
+
+
+def actor_of(user: User, own: IssuerName, administers: frozenset[OrganisationNumber]) -> Actor:
+    """Return what a user is who has logged in, or whose client acts. `own`: the installation's own issuer."""
+    if user.disabled_at is not None:
+        return Actor(issuer=user.issuer, user=user.id)
+    return Actor(
+        issuer=user.issuer,
+        user=user.id,
+        operator=user.issuer == own and OPERATOR in user.roles,
+        developer=DEVELOPER in user.roles,
+        administers=administers,
+    )
+
+
+def not_found(what: str) -> Refused:
+    """Return the answer about what is not there, or not theirs."""
+    return Refused("not_found", f"There is no such {what}.", 404)
+
+
+def may_everything(actor: Actor, issuer: IssuerName) -> bool:
+    """Whether they may do all there is to do at an issuer: users, organisations, keys, the whole log."""
+    del issuer  # an operator is one everywhere; that another role may be one of an issuer is for this line to say
+    return actor.operator
+
+
+def may_client(actor: Actor, client: Client) -> bool:
+    """Whether they may see and change a client."""
+    if actor.operator:
+        return True
+    if actor.issuer != client.issuer or actor.user is None:
+        return False
+    if client.organisation is not None:
+        return client.organisation in actor.administers
+    return actor.developer and client.owner == actor.user
+
+
+def may_own(actor: Actor, issuer: IssuerName, owner: UserId, organisation: OrganisationNumber | None) -> bool:
+    """Whether they may make a client of that user's or of that organisation's."""
+    if actor.operator:
+        return True
+    if actor.issuer != issuer or actor.user is None or owner != actor.user:
+        return False
+    return actor.developer if organisation is None else organisation in actor.administers
+
+
+def may_organisation(actor: Actor, issuer: IssuerName, number: OrganisationNumber) -> bool:
+    """Whether they may see an organisation, its members and its log, and say who belongs to it."""
+    return actor.operator or (actor.issuer == issuer and number in actor.administers)
+
+
+def may_read(actor: Actor, event: Event) -> bool:
+    """Whether they may read a line of the log: of their organisations, or of what is their own."""
+    if actor.operator:
+        return True
+    if actor.issuer != event.issuer or actor.user is None:
+        return False
+    if event.organisation is not None:
+        return event.organisation in actor.administers
+    return event.user == actor.user
