@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from portvakt.model.audit import RefusedRequest
 from portvakt.model.behalf import (
     ApiKey,
     Code,
@@ -126,6 +127,12 @@ def a_refresh_token(generation: int = 1, **changed: Any) -> RefreshToken:
 def an_api_key(**changed: Any) -> ApiKey:
     fields = {"issuer": ACME, "id": API_KEY, "user_id": OWNER, "organisation": COMPANY, "name": "mine"}
     return ApiKey(**{**fields, "created_at": Instant(80), **changed})
+
+
+def a_refusal(**changed: Any) -> RefusedRequest:
+    fields = {"reference": "ref_1", "issuer": ACME, "at": Instant(200), "client_id": CLIENT, "method": "POST"}
+    more = {"path": "/oauth/token", "address": FROM, "status": 401, "code": "invalid_client", "reason": "it expired"}
+    return RefusedRequest(**{**fields, **more, **changed})
 
 
 def a_grant_with_a_code() -> list[Change]:

@@ -19,6 +19,10 @@ from portvakt.model.change import (
     AdvanceFamily,
     AnswerTransaction,
     Change,
+    ChangeClient,
+    ChangeOrganisation,
+    ChangeUser,
+    DeleteClient,
     EndSession,
     ForgetReissue,
     NoteRepeat,
@@ -28,9 +32,14 @@ from portvakt.model.change import (
     RevokeApiKey,
     RevokeFamily,
     RevokeGrant,
+    RevokeSecret,
+    SetAdministrator,
+    SetClient,
+    SetOrganisation,
+    SetUser,
 )
 from portvakt.model.values import FamilyId, GrantId, Instant, SessionId, TransactionId
-from portvakt.store import behalf_queries, last_use
+from portvakt.store import audit, behalf_queries, last_use, list_queries
 from portvakt.store.cleaning import clean
 from portvakt.store.statements import statement_of
 from stored import (
@@ -45,6 +54,7 @@ from stored import (
     SECRET,
     SESSION,
     TRANSACTION,
+    a_client,
     a_code,
     a_family,
     a_grant,
@@ -52,6 +62,8 @@ from stored import (
     a_refresh_token,
     a_session,
     a_transaction,
+    a_user,
+    an_organisation,
 )
 
 if TYPE_CHECKING:
@@ -81,9 +93,21 @@ READS: dict[str, tuple[Select[Any], dict[str, Any]]] = {
     "api_key": (behalf_queries.API_KEY_FACTS, {"id": "i"}),
     "api_keys_of": (behalf_queries.API_KEYS_OF_USER, {"id": "i"}),
     "revocations": (behalf_queries.REVOCATIONS_AFTER, {"after": 1, "others": 3}),
+    "memberships_of": (list_queries.MEMBERSHIPS_OF_USER, {"id": "i"}),
+    "administered": (list_queries.ADMINISTERED, {"id": "i"}),
+    "refusal": (audit.ONE_REFUSAL, {"reference": "r"}),
 }
 CHANGES: list[Change] = [
     RemoveMember(ACME, COMPANY, OWNER),
+    SetAdministrator(ACME, COMPANY, OWNER, administrator=True),
+    ChangeUser(ACME, OWNER, 1),
+    SetUser(a_user()),
+    ChangeClient(ACME, CLIENT, 1),
+    SetClient(a_client()),
+    DeleteClient(ACME, CLIENT, T),
+    RevokeSecret(ACME, CLIENT, SECRET, T),
+    ChangeOrganisation(ACME, COMPANY, 1),
+    SetOrganisation(an_organisation()),
     EndSession(ACME, SESSION, T),
     AnswerTransaction(ACME, TRANSACTION, T),
     RevokeGrant(ACME, GRANT, T),

@@ -14,7 +14,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
-from portvakt.model.values import IssuerName
+from portvakt.model.behalf import Ended, Revocation
+from portvakt.model.values import Instant, IssuerName, UserId
 from portvakt.store import Store, StoreUnavailable, current, open_store, upgrade
 from portvakt.store.address import database_at
 from portvakt.store.migrate import alembic_configuration
@@ -185,6 +186,57 @@ async def test_FT22_the_version_before_writes_and_reads_while_and_after_the_sche
     assert {(each.owner.locale, each.client.redirect_uris) for each in facts} == {(None, ())}
     await now.close()
     await database.close()
+
+
+WRITTEN_BY_0002 = [
+    "INSERT INTO users (issuer, id, email, email_key, roles, created_at) VALUES ('acme', 'u', 'U@x', 'u@x', '[]', 1)",
+    "INSERT INTO organisations (issuer, number, name, created_at) VALUES ('acme', '91', 'Øy AS', 2)",
+    "INSERT INTO memberships (issuer, user_id, organisation, since) VALUES ('acme', 'u', '91', 3)",
+    "INSERT INTO revocations (issuer, sequence, grant_id, until) VALUES ('acme', 1, 'g', 4)",
+    "UPDATE revision SET value = 1",
+]
+A_CLIENT_OF_0002 = (
+    "INSERT INTO clients (issuer, id, name, description, owner, authentication, grants, scopes, default_scopes,"
+    " created_at, version) VALUES (:issuer, :id, :name, '', 'u', 'any_secret', '[]', '[]', '[]', 5, 1)"
+)
+A_SECRET_OF_0002 = (
+    "INSERT INTO client_secrets (issuer, id, client_id, digest, prefix, last4, created_at)"
+    " VALUES ('acme', 's', 'c0', :digest, 'p', 'last', 6)"
+)
+
+
+async def test_what_version_0002_wrote_is_there_and_found_by_name(empty_url: str) -> None:
+    acme, many = IssuerName("acme"), 2_100  # more than are filled in at once
+    database = database_at(empty_url)
+    database.create()
+    with database.migrating() as connection:
+        migrate(connection, "0002")
+        for statement in WRITTEN_BY_0002:
+            connection.execute(text(statement))
+        rows = [{"issuer": "acme", "id": f"c{turn}", "name": f"ÅPP {turn}"} for turn in range(many)]
+        connection.execute(text(A_CLIENT_OF_0002), rows)
+        connection.execute(text(A_SECRET_OF_0002), {"digest": b"d" * 32})
+    await database.close()
+
+    upgrade(empty_url)
+
+    store = await open_store(empty_url)
+    assert len(await store.find_clients(acme, "åpp", None, many + 1)) == many
+    (facts,) = await store.find_clients(acme, "åpp 2099", None, 9)
+    assert (facts.client.version, facts.client.organisation, facts.client.token_quota) == (1, None, None)
+    assert (facts.organisation, facts.owner.version) == (None, 1)
+    (first,) = await store.clients(acme, None, 1)
+    assert [(each.id, each.last_used_from) for each in first.secrets] == [("s", None)]
+    assert [each.id for each in await store.find_users(acme, "U@", None, 9)] == ["u"]
+    (company,) = await store.find_organisations(acme, "øy", None, 9)
+    assert company.version == 1
+    (member,) = await store.memberships_of(acme, UserId("u"))
+    assert (member.organisation, member.since, member.administrator) == (company, 3, False)
+    assert await store.revocations(acme, 0, 9) == (
+        1,
+        [Revocation(issuer=acme, sequence=1, kind=Ended.GRANT, id="g", before=None, until=Instant(4))],
+    )
+    await store.close()
 
 
 def migrate(connection: Connection, version: str) -> None:
