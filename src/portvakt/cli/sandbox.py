@@ -32,7 +32,12 @@ _LEGEND = {"limited": "(without a role: it may not read credentials)", "expired"
 def sandbox(
     *,
     providers: Annotated[
-        list[str] | None, typer.Argument(metavar="PROVIDER", help="Whom to play; default all.", show_default=False)
+        list[str] | None,
+        typer.Argument(
+            metavar="PROVIDER",
+            help="Whom to play, or a FILE.toml that describes your own; default all.",
+            show_default=False,
+        ),
     ] = None,
     port: Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="0: a free one.")] = 8040,
     data: Annotated[str | None, typer.Option(metavar="DIR", help="Keep everything there; else it goes.")] = None,

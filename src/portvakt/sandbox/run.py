@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 from portvakt.jose.sealing import derive
 from portvakt.model.provider import Quota
 from portvakt.model.values import Seconds
+from portvakt.providers import PROVIDERS
+from portvakt.providers.toml import LARGEST, ProviderRefused, load_provider
 from portvakt.sandbox.certificates import CA_FILE, KEY_FILE, authority_in, server_context
 from portvakt.sandbox.claim import LOCK, claimed
 from portvakt.sandbox.clock_route import CLOCK_PATH, clock_route
@@ -27,7 +29,9 @@ from portvakt.server.application import PEPPER, Application
 from portvakt.server.clock import TurnableClock
 from portvakt.server.log import Log
 from portvakt.server.private_files import PRIVATE, require_own_file, require_own_folder, write_over
-from portvakt.server.settings import load
+from portvakt.server.settings import SettingsRefused, load
+from portvakt.server.settings_providers import is_provider_file, provider_problems
+from portvakt.server.settings_sources import Wrong, read_named_bytes, shown_path
 from portvakt.store import open_store, upgrade
 
 if TYPE_CHECKING:
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from portvakt.model.nouns import Issuer
+    from portvakt.model.provider import Provider
     from portvakt.sandbox.asgi import Receive, Scope, Send
     from portvakt.server.settings import Settings
     from portvakt.store import Store
@@ -50,7 +55,15 @@ UNLIMITED = Quota(10**9, Seconds(3600))
 
 
 class NotPlayed(ValueError):
-    """A provider is not known. The text says which are."""
+    """A provider is not known, or cannot be played beside the others. The text says what would do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A provider to play, and the file that describes it, where a company wrote one."""
+
+    provider: Provider
+    content: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +88,7 @@ def prepared(
 
     Raises:
         NotPlayed: see there.
+        portvakt.server.settings.SettingsRefused: a file that is named describes no provider.
         portvakt.server.http.CannotListen: the port is taken.
         portvakt.server.private_files.NotOurs: others may write in the folder, or made what is in it.
         portvakt.sandbox.claim.InUse: a sandbox is running in the folder.
@@ -82,9 +96,7 @@ def prepared(
         ValueError: the folder was made from another seed.
         OSError: the folder cannot be made or written.
     """
-    for name in providers:
-        if name not in PLAYED:
-            raise NotPlayed(_refusal(name))
+    cast = _cast(providers)
     folder = data or Path(tempfile.mkdtemp(prefix="portvakt-sandbox-"))
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -94,7 +106,7 @@ def prepared(
         port = port or _free_port()
         base_url = f"{'https' if tls else 'http'}://{HOST}:{port}"
         with claimed(folder, base_url):
-            sandbox = _opened(folder, tuple(dict.fromkeys(providers)) or tuple(PLAYED), base_url, port, seed)
+            sandbox = _opened(folder, cast, base_url, port, seed)
             yield replace(sandbox, tls=_context(folder)) if tls else sandbox
             _write_state(folder, base_url, offset=0)
     finally:
@@ -102,10 +114,43 @@ def prepared(
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _opened(folder: Path, providers: Sequence[str], base_url: str, port: int, seed: str | None) -> Sandbox:
+def _cast(names: Sequence[str]) -> dict[str, Part]:
+    """Return who is played, by name. Raises: NotPlayed, SettingsRefused if a file describes no provider."""
+    cast: dict[str, Part] = {}
+    for name in names or PLAYED:
+        if is_provider_file(name):
+            part = _described(Path(name))
+        elif name in PLAYED:
+            part = Part(PROVIDERS[name])
+        else:
+            raise NotPlayed(_refusal(name))
+        played = part.provider.name
+        if cast.get(played, part) != part:
+            raise NotPlayed(f"two of the files describe {played}; give one of them another name")
+        cast[played] = part
+    return cast
+
+
+def _described(path: Path) -> Part:
+    try:
+        content = read_named_bytes(Path(), str(path), private=False, largest=LARGEST)
+        provider = load_provider(content)
+    except Wrong as error:
+        raise NotPlayed(f"the argument {shown_path(path)}: {error}") from None
+    except ProviderRefused as refused:
+        raise SettingsRefused(provider_problems(path, refused)) from None
+    if provider.name in [issuer for issuers in PLAYED.values() for issuer in issuers]:
+        raise NotPlayed(f"{shown_path(path)}: {provider.name} is an issuer of the sandbox's own; choose another name")
+    return Part(provider, content)
+
+
+def _opened(folder: Path, cast: dict[str, Part], base_url: str, port: int, seed: str | None) -> Sandbox:
     grown = Seed(_seed_of(folder, seed))
     write_over(folder / "portvakt.secret", grown.installation_secret().reveal())
-    write_over(folder / "portvakt.toml", _settings_text(providers, base_url, port))
+    write_over(folder / "portvakt.toml", _settings_text(cast, base_url, port))
+    for name, part in cast.items():
+        if part.content is not None:
+            write_over(folder / f"{name}.toml", part.content.decode())  # commands with --data read it there
     settings = load({}, {}, folder / "portvakt.toml")
     upgrade(settings.database)
     _write_state(folder, base_url, offset=0)
@@ -214,7 +259,7 @@ def _as_played(issuer: Issuer) -> Issuer:
     return replace(issuer, test=True, token_quota=quota)
 
 
-def _settings_text(providers: Sequence[str], base_url: str, port: int) -> str:
+def _settings_text(cast: dict[str, Part], base_url: str, port: int) -> str:
     lines = [
         "# Written by `portvakt sandbox` at each start.",
         f'url = "{base_url}"',
@@ -223,8 +268,8 @@ def _settings_text(providers: Sequence[str], base_url: str, port: int) -> str:
         'database = "sqlite:///portvakt.db"',
         'secret_file = "portvakt.secret"',
     ]
-    for provider in providers:
-        for name, table in settings_of(provider, base_url).items():
+    for part in cast.values():
+        for name, table in settings_of(part.provider, base_url).items():
             lines += ["", f"[issuers.{name}]", *(f'{key} = "{value}"' for key, value in table.items())]
     return "\n".join(lines) + "\n"
 

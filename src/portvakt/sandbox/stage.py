@@ -18,16 +18,18 @@ from portvakt.sandbox.books import invoices_of
 from portvakt.sandbox.breeze_api import READ_CREDENTIALS, BreezeUser, Tenant, breeze_api
 from portvakt.sandbox.echo_api import echo_api
 from portvakt.sandbox.graphql import Introspection
-from portvakt.sandbox.luca_api import SCOPE, Company, luca_api
+from portvakt.sandbox.luca_api import Company, luca_api
 from portvakt.sandbox.people import PEOPLE, settle
 from portvakt.sandbox.quota_gate import quota_gate
 from portvakt.server.own_keys import OwnKeys
 from portvakt.server.quota import Windows
 from portvakt.server.revocations import OwnRevocations
+from portvakt.server.shown_tokens import has_public_clients
 
 if TYPE_CHECKING:
     from portvakt.model.change import Change
     from portvakt.model.nouns import ClientFacts, Issuer
+    from portvakt.model.provider import Provider
     from portvakt.model.values import ClientId
     from portvakt.protocol.admit.verified import Verified
     from portvakt.sandbox.asgi import App, Receive, Scope, Send
@@ -44,7 +46,7 @@ PLAYED = {
 }
 """The issuers by provider."""
 
-_SCOPES = {"luca": (SCOPE,), "standard": ("read", "write")}
+_SCOPES = ("read", "write")  # where each client has its own
 REDIRECT_URIS = ("http://127.0.0.1/callback",)
 _TENANT = Tenant(id="tenant_nordlys", name="Nordlys AS")
 _CREDENTIALS = {"cred_abc123": "Driver card", "cred_def456": "Site induction"}
@@ -60,12 +62,20 @@ class Played:
     plots: tuple[tuple[Change, ...], ...]
 
 
-def settings_of(provider: str, base_url: str) -> dict[str, dict[str, str]]:
-    """Return the tables of portvakt.toml for a provider's issuers, by name."""
-    if provider == "prisjakt":
-        prisjakt = {"url": f"{base_url}/prisjakt/auth", "api_url": f"{base_url}/prisjakt/api"}
-        return {"prisjakt": {"provider": provider, **prisjakt}}
-    return {name: {"provider": provider, "url": f"{base_url}/{name}"} for name in PLAYED[provider]}
+def settings_of(provider: Provider, base_url: str) -> dict[str, dict[str, str]]:
+    """Return the tables of portvakt.toml for a provider's issuers, by name.
+
+    One that a company describes itself has one issuer, of its own name, and its file beside portvakt.toml.
+    """
+    named = provider.name if provider.name in PLAYED else provider.name + ".toml"
+    return {
+        name: {
+            "provider": named,
+            "url": f"{base_url}/{name}{provider.auth_path}",
+            "api_url": f"{base_url}/{name}{provider.api_path}",
+        }
+        for name in PLAYED.get(provider.name, (provider.name,))
+    }
 
 
 def sow(sower: Sower, base_url: str) -> Played:
@@ -74,16 +84,16 @@ def sow(sower: Sower, base_url: str) -> Played:
     told: dict[str, object] = {"provider": issuer.provider.name, "base_url": issuer.url, "api_url": issuer.api_url}
     if issuer.provider.name == "breeze":
         return _sow_breeze(sower, told)
-    if issuer.provider.name == "prisjakt":
-        told = {"provider": "prisjakt", "base_url": f"{base_url}/prisjakt", "auth_url": issuer.url}
+    if issuer.provider.auth_path:
+        told = {"provider": issuer.provider.name, "base_url": f"{base_url}/{issuer.name}", "auth_url": issuer.url}
         told["api_url"] = issuer.api_url
     user = sower.user("developer@example.com")
-    scopes = _SCOPES.get(issuer.provider.name, ())
+    scopes = _SCOPES if issuer.provider.scopes is None else issuer.provider.scopes
     redirect_uris = REDIRECT_URIS if issuer.provider.authorize_path else ()
     client = sower.client("main", user, name="My program", scopes=scopes, redirect_uris=redirect_uris)
     told |= _credentials(client)
     plots: list[tuple[Change, ...]] = [(AddUser(user),), client.changes]
-    if issuer.provider.name == "standard":
+    if has_public_clients(issuer):
         public = sower.client("public", user, name="My app", scopes=scopes, redirect_uris=redirect_uris, public=True)
         told["public_client_id"] = public.client_id
         plots.append(public.changes)
@@ -154,7 +164,7 @@ def apis(application: Application, store: Store, issuer: Issuer, seed: Seed, log
     elif provider.name == "luca":
         api = _luca(store, issuer, seed, guard, log)
     else:
-        api = _echo(provider.name, guard)
+        api = _echo(provider, guard)
     gated = quota_gate(
         api,
         issuer=issuer.name,
@@ -170,9 +180,11 @@ def apis(application: Application, store: Store, issuer: Issuer, seed: Seed, log
     }
 
 
-def _echo(provider: str, guard: Guard) -> App:
-    needs = {"GET": ("read",), "POST": ("write",)} if provider == "standard" else {"GET": ()}
-    return echo_api(needs, guard.asgi)
+def _echo(provider: Provider, guard: Guard) -> App:
+    if provider.scopes is None:
+        return echo_api({"GET": ("read",), "POST": ("write",)}, guard.asgi)
+    methods = ("GET",) if provider.name == "prisjakt" else ("GET", "POST")
+    return echo_api(dict.fromkeys(methods, ()), guard.asgi)
 
 
 def _breeze(application: Application, issuer: Issuer, guard: Guard, log: Log) -> App:

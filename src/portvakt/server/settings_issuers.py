@@ -9,7 +9,9 @@ from urllib.parse import urlsplit
 from portvakt.model.nouns import Algorithm, Issuer
 from portvakt.model.values import IssuerName
 from portvakt.providers import PROVIDERS
+from portvakt.providers.places import OF_THE_INSTALLATION, WITH_USERS, is_at_or_under
 from portvakt.server import settings_values as values
+from portvakt.server.settings_providers import ProviderFiles, is_provider_file
 from portvakt.server.settings_sources import Problem, Wrong, nearest, plain_text, spell
 from portvakt.wire.issuer_url import check_issuer_url
 
@@ -25,20 +27,6 @@ OWN = IssuerName("portvakt")
 KEYS = ("provider", "url", "api_url", "algorithm", "lifetime", "quotas", "title", "colour", "test")
 QUOTAS = ("token", "api")
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-RESERVED = ("/admin", "/livez", "/readyz")
-WITH_USERS = (
-    "/revoke",
-    "/introspect",
-    "/login",
-    "/logout",
-    "/account",
-    "/connected",
-    "/consent",
-    "/static",
-    "/api-keys",
-)
-"""Where an issuer answers that people log in at, besides its authorization endpoint."""
-
 LONGEST_TITLE = 60
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}", re.ASCII)
@@ -69,7 +57,8 @@ def read_issuers(document: Document | None, base_url: str, problems: list[Proble
     if not isinstance(tables, dict):
         problems.append(document.found(("issuers",), tables).problem("must be tables: [issuers.NAME]"))
         return ()
-    read = [_Table(document, name, table, problems).issuer(base_url) for name, table in tables.items()]
+    files = ProviderFiles(document.folder, problems)
+    read = [_Table(document, name, table, problems, files).issuer(base_url) for name, table in tables.items()]
     issuers = tuple(issuer for issuer in read if issuer is not None)
     _check_together(document, issuers, own_issuer(base_url), problems)
     return issuers
@@ -78,11 +67,14 @@ def read_issuers(document: Document | None, base_url: str, problems: list[Proble
 class _Table:
     """One table `[issuers.NAME]` while it is read; problems go to the list that all share."""
 
-    def __init__(self, document: Document, name: str, table: object, problems: list[Problem]) -> None:
+    def __init__(
+        self, document: Document, name: str, table: object, problems: list[Problem], files: ProviderFiles
+    ) -> None:
         self.document = document
         self.name = name
         self.path = ("issuers", name)
         self.problems = problems
+        self.files = files
         self.is_table = isinstance(table, dict)
         self.table: Mapping[str, object] = table if isinstance(table, dict) else {}
 
@@ -100,8 +92,8 @@ class _Table:
             if key not in KEYS:
                 self._add((key,), "unknown key" + nearest(key, KEYS))
         if "provider" not in self.table:
-            self._add((), f"provider is missing; one of {', '.join(sorted(PROVIDERS))}")
-        provider = self._optional("provider", _provider, None)
+            self._add((), f"provider is missing; one of {', '.join(sorted(PROVIDERS))}, or a file of your own")
+        provider = self._optional("provider", self._provider, None)
         url = self._optional("url", _url, f"{base_url}/{self.name}")
         api_url = self._api_url(provider, url)
         quotas = self._quotas()
@@ -125,6 +117,15 @@ class _Table:
             colour=colour,
             test=test,
         )
+
+    def _provider(self, found: Found) -> Provider | None:
+        """Return a provider by its name, or from its file; None if the file is wrong, which is told of it."""
+        name = plain_text(found.value)
+        if is_provider_file(name):
+            return self.files.read(name)
+        if name not in PROVIDERS:
+            raise Wrong("no such provider" + nearest(name, PROVIDERS))
+        return PROVIDERS[name]
 
     def _add(self, below: tuple[str, ...], text: str) -> None:
         self.problems.append(self.document.found((*self.path, *below), None).problem(text))
@@ -176,13 +177,6 @@ class _Table:
         return quotas
 
 
-def _provider(found: Found) -> Provider:
-    name = plain_text(found.value)
-    if name not in PROVIDERS:
-        raise Wrong("no such provider" + nearest(name, PROVIDERS))
-    return PROVIDERS[name]
-
-
 def _url(found: Found) -> str:
     text = plain_text(found.value)
     if wrong := check_issuer_url(text):
@@ -226,8 +220,8 @@ def _check_together(document: Document, issuers: Sequence[Issuer], own: Issuer, 
         path = urlsplit(issuer.url).path
         problems.extend(
             found.problem(f"claims {reserved}, which belongs to the installation")
-            for reserved in RESERVED
-            if any(_is_at_or_under(claimed, reserved) for claimed in (path, *_claims(issuer)))
+            for reserved in OF_THE_INSTALLATION
+            if any(is_at_or_under(claimed, reserved) for claimed in (path, *_claims(issuer)))
         )
         if ".well-known" in path.split("/"):
             problems.append(found.problem("claims a path under .well-known, which RFC 8615 keeps for other things"))
@@ -255,9 +249,9 @@ def _has_pages(*issuers: Issuer) -> bool:
 def _overlap(inner: Issuer, outer: Issuer) -> str | None:
     """Return what `outer` answers at or under the URL of `inner`, which lies under its own; None if nothing."""
     inside, outside = urlsplit(inner.url).path, urlsplit(outer.url).path
-    if _host(inner) != _host(outer) or not _is_at_or_under(inside, outside):
+    if _host(inner) != _host(outer) or not is_at_or_under(inside, outside):
         return None
-    return next((claimed for claimed in _claims(outer) if _is_at_or_under(claimed, inside)), None)
+    return next((claimed for claimed in _claims(outer) if is_at_or_under(claimed, inside)), None)
 
 
 def _host(issuer: Issuer) -> str:
@@ -273,7 +267,3 @@ def _claims(issuer: Issuer) -> tuple[str, ...]:
     if provider.authorize_path is not None:
         below += [provider.authorize_path, *WITH_USERS]
     return tuple(urlsplit(issuer.url).path + path for path in below)
-
-
-def _is_at_or_under(path: str, root: str) -> bool:
-    return path == root or path.startswith(root + "/")

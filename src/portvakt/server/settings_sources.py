@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 import stat
-import tomllib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from portvakt.providers.toml_text import NotToml, read_toml
 from portvakt.server.private_files import is_trusted
 from portvakt.server.redaction import conceal
 
@@ -104,94 +103,35 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def read_document(path: Path, problems: list[Problem]) -> Document | None:
     """Read a portvakt.toml. What is wrong with the file itself goes to `problems`, with the parser's line."""
-    name = conceal(str(path) if str(path).isprintable() else ascii(str(path))[1:-1][-200:])
+    name = shown_path(path)
     try:
-        text, mode = _read_text(path)
-        table = tomllib.loads(text)
+        content, mode = _read_content(path)
+        table, lines = read_toml(content)
     except FileNotFoundError:
         problems.append(Problem(name, "does not exist; `portvakt init` makes one, `--config FILE` names another"))
     except OSError as error:
         problems.append(Problem(name, f"cannot be read: {os.strerror(error.errno or 0)}"))
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        problems.append(Problem(f"{name}:{line}", "is not UTF-8"))
-    except tomllib.TOMLDecodeError as error:
-        problems.append(_syntax_problem(name, str(error)))
+    except NotToml as error:
+        problems.append(Problem(name if error.line is None else f"{name}:{error.line}", error.text))
     except Wrong as error:
         problems.append(Problem(name, str(error)))
-    except (RecursionError, ValueError):  # brackets in brackets; a number of more than 4,300 digits
-        problems.append(Problem(name, "is not TOML that can be read: nested too deeply, or a number too long"))
     else:
-        lines = find_lines(text)
         return Document(name=name, folder=path.parent, table=table, lines=lines, open_to_others=_is_open(mode))
     return None
 
 
-def _read_text(path: Path) -> tuple[str, int]:
+def shown_path(path: Path) -> str:
+    """Return a file's path as messages name it."""
+    return conceal(str(path) if str(path).isprintable() else ascii(str(path))[1:-1][-200:])
+
+
+def _read_content(path: Path) -> tuple[bytes, int]:
     with path.open("rb") as file:
         content = file.read(LARGEST_FILE + 1)
         mode = os.fstat(file.fileno()).st_mode
     if len(content) > LARGEST_FILE:
         raise Wrong("is larger than 1 MiB")
-    return content.decode(), mode
-
-
-def _syntax_problem(name: str, message: str) -> Problem:
-    """Turn the parser's error into one with a line, without the names and texts that it may quote."""
-    place = re.search(r"\(at line (\d+), column (\d+)\)", message)
-    said = " ".join(re.sub(r"\(.*?\)|'[^']{4,}'", "", ascii(message)[1:-1]).split())
-    if place:
-        return Problem(f"{name}:{place.group(1)}", f"is not valid TOML: {said} (column {place.group(2)})")
-    return Problem(name, f"is not valid TOML: {said} (at the end of the file)")
-
-
-_KEY = r"""(?:[A-Za-z0-9_-]+|"(?:[^"\\]|\\.)*"|'[^']*')"""
-_DOTTED = rf"{_KEY}(?:[ \t]*\.[ \t]*{_KEY})*"
-_HEADER = re.compile(rf"[ \t]*\[\[?[ \t]*({_DOTTED})[ \t]*\]")
-_ASSIGNMENT = re.compile(rf"[ \t]*({_DOTTED})[ \t]*=")
-
-
-def find_lines(text: str) -> dict[tuple[str, ...], int]:
-    """Find the line of every key that stands at the beginning of one; tomllib keeps no positions.
-
-    Keys inside inline tables are not found: `Document.source` then names the line of what is around them.
-    """
-    lines: dict[tuple[str, ...], int] = {}
-    table: tuple[str, ...] = ()
-    for number, line in _lines_outside_texts(text):
-        if header := _HEADER.match(line):
-            table = _parts(header.group(1))
-            lines.setdefault(table, number)
-        elif assignment := _ASSIGNMENT.match(line):
-            path = (*table, *_parts(assignment.group(1)))
-            for end in range(len(table) + 1, len(path) + 1):
-                lines.setdefault(path[:end], number)
-    return lines
-
-
-def _lines_outside_texts(text: str) -> Iterator[tuple[int, str]]:
-    """Yield the lines that do not lie inside a text of several lines."""
-    fence: str | None = None
-    for number, line in enumerate(text.split("\n"), start=1):
-        if fence is None:
-            yield number, line
-        for mark in re.findall(r'"""|' + r"'''", line):
-            fence = mark if fence is None else None if mark == fence else fence
-
-
-def _parts(dotted: str) -> tuple[str, ...]:
-    return tuple(_unquoted(part) for part in re.findall(_KEY, dotted))
-
-
-def _unquoted(part: str) -> str:
-    """Return the name that a part of a key means."""
-    if part[0] not in "\"'":
-        return part
-    try:
-        name = tomllib.loads(f"name = {part}")["name"]
-    except tomllib.TOMLDecodeError:  # what looked like a key was none
-        return part
-    return str(name)
+    return content, mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +190,15 @@ def read_named_file(folder: Path, name: object, *, private: bool) -> str:
 
     Raises: Wrong if it cannot be read, is no text, or is `private` and others can read it or made it.
     """
+    content = read_named_bytes(folder, name, private=private, largest=LARGEST_PRIVATE_FILE)
+    try:
+        return content.decode().removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError:
+        raise Wrong("the file that it names is not UTF-8 text") from None
+
+
+def read_named_bytes(folder: Path, name: object, *, private: bool, largest: int) -> bytes:
+    """Return what is in a file that a setting names, of `largest` bytes at most. Raises: Wrong, as above."""
     text = plain_text(name)
     try:
         descriptor = os.open(folder / text, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -264,15 +213,12 @@ def read_named_file(folder: Path, name: object, *, private: bool) -> str:
             raise Wrong("the file that it names belongs to another user, who knows what is in it; make one of your own")
         if private and _is_open(status.st_mode):
             raise Wrong(f"others can read the file that it names; run: chmod 600 {folder / text}")
-        content = os.read(descriptor, LARGEST_PRIVATE_FILE + 1)
+        content = os.read(descriptor, largest + 1)
     finally:
         os.close(descriptor)
-    if len(content) > LARGEST_PRIVATE_FILE:
-        raise Wrong("the file that it names is larger than 16 KiB")
-    try:
-        return content.decode().removesuffix("\n").removesuffix("\r")
-    except UnicodeDecodeError:
-        raise Wrong("the file that it names is not UTF-8 text") from None
+    if len(content) > largest:
+        raise Wrong(f"the file that it names is larger than {largest // 1024} KiB")
+    return content
 
 
 def _is_open(mode: int) -> bool:

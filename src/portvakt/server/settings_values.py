@@ -13,8 +13,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
-from portvakt.model.provider import Quota
 from portvakt.model.values import Seconds, Secret
+from portvakt.providers.toml_values import Unfit, parse_quota
 from portvakt.server.settings_sources import Found, Wrong, plain_text
 from portvakt.wire.issuer_url import check_issuer_url
 
@@ -22,22 +22,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from portvakt.model.provider import Quota
+
 Network = IPv4Network | IPv6Network
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 SHORTEST_SECRET = 43  # 32 random octets as base64url
 LEAST_ENTROPY = 128  # bits, by the frequency of its characters
 LONGEST_LIFETIME = 86_400
-LARGEST_QUOTA = 1_000_000_000
 HIGHEST_PORT = 65_535
-WINDOWS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
 
 _PLACEHOLDERS = re.compile(
     r"change.?me|replace.?me|your.?secret|secret|example|default|password|placeholder|insecure|portvakt", re.IGNORECASE
 )
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 _URL_OCTETS = re.compile(r"(?:[^%\s]|%[0-9A-Fa-f]{2})*")
-_QUOTA = re.compile(r"([1-9][0-9]{0,9})/(?:(second|minute|hour|day)|([1-9][0-9]{0,4})s)", re.ASCII)
 
 
 def port(found: Found) -> int:
@@ -209,11 +208,7 @@ def without_password(url: str) -> str:
 
 def quota(found: Found) -> Quota | None:
     """A quota as `100/hour`, `5/30s` or `off`."""
-    text = found.value
-    if text == "off":
-        return None
-    match = _QUOTA.fullmatch(text) if isinstance(text, str) else None
-    if match is None or int(match[1]) > LARGEST_QUOTA:
-        raise Wrong('must be "100/hour" (or /second, /minute, /day, /90s), at most 1000000000, or "off"')
-    window = WINDOWS[match[2]] if match[2] else int(match[3])
-    return Quota(int(match[1]), Seconds(window))
+    try:
+        return parse_quota(found.value)
+    except Unfit as error:
+        raise Wrong(str(error)) from None

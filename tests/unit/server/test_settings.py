@@ -11,8 +11,8 @@ from portvakt.model.nouns import Algorithm
 from portvakt.model.provider import Quota
 from portvakt.model.values import Seconds
 from portvakt.providers import PROVIDERS
+from portvakt.providers.places import WITH_USERS
 from portvakt.server.settings import load, remarks
-from portvakt.server.settings_issuers import WITH_USERS
 from settings_files import ENVIRON, SECRET, loaded
 
 if TYPE_CHECKING:

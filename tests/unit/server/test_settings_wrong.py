@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from portvakt.server.settings import SettingsRefused, load
-from portvakt.server.settings_sources import find_lines
 from settings_files import ENVIRON, loaded, told
 
 if TYPE_CHECKING:
@@ -232,10 +231,6 @@ def test_lines_are_found_past_texts_of_several_lines_and_quoted_keys(tmp_path: P
     assert lines[0] == "portvakt.toml:1: host: holds a line break or another control character"
     assert lines[1].startswith("portvakt.toml:7: issuers.a.provider: ")
     assert lines[2].startswith("portvakt.toml:8: issuers.a.lifetime: ")
-
-
-def test_what_looks_like_a_key_and_is_none_does_no_harm() -> None:
-    assert find_lines('"\\q" = 1\n"\\u0061" = 2') == {('"\\q"',): 1, ("a",): 2}
 
 
 def test_a_proxy_that_is_no_text_is_refused(tmp_path: Path) -> None:
