@@ -20,6 +20,7 @@ from portvakt.protocol.govern.actor import AT_THE_COMMAND_LINE, OPERATOR
 from portvakt.protocol.govern.keys import signing_key
 from portvakt.protocol.govern.people import is_email
 from portvakt.server import keys
+from portvakt.server.administering_audit import Log
 from portvakt.server.administering_clients import Clients
 from portvakt.server.administering_people import People
 from portvakt.server.application import KEYS, PEPPER
@@ -108,6 +109,10 @@ class Administration:
     def clients(self, issuer: Issuer, actor: Actor = AT_THE_COMMAND_LINE, by: By = NOBODY) -> Clients:
         """Return what there is to do about an issuer's clients, for `actor`. `by`: who that is, for the audit log."""
         return Clients(issuer=issuer, store=self._store, clock=self._clock, pepper=self._pepper, actor=actor, by=by)
+
+    def log(self, issuer: Issuer, actor: Actor = AT_THE_COMMAND_LINE) -> Log:
+        """Return an issuer's audit log, as far as `actor` may read it."""
+        return Log(issuer=issuer, store=self._store, actor=actor)
 
     async def owner(self, issuer: Issuer, email: str | None) -> User:
         """Return whose a client is to be, with a user at the issuer if there was none. None: the operator."""

@@ -1,0 +1,164 @@
+"""What those who administer read of an issuer's audit log, and how it is written out."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from portvakt.protocol.govern.actor import AT_THE_COMMAND_LINE, may_client, may_everything, may_organisation, not_found
+from portvakt.server.refusal import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from portvakt.model.audit import Act, Entry, Told
+    from portvakt.model.nouns import Issuer
+    from portvakt.model.values import ClientId, Instant, OrganisationNumber, UserId
+    from portvakt.protocol.govern.actor import Actor
+    from portvakt.store import Store
+
+EXPORT_PAGE = 500
+COLUMNS = (
+    "number",
+    "at",
+    "act",
+    "id",
+    "client",
+    "user",
+    "organisation",
+    "actor_kind",
+    "actor_issuer",
+    "actor",
+    "address",
+    "request_id",
+    "before",
+    "after",
+)
+"""The columns of an export, which are the members of a line's JSON too."""
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sought:
+    """Which lines: of that client, user, organisation, by that actor (its id), of that act, in that time.
+
+    `since` is the first moment, `until` the first that is not.
+    """
+
+    client: ClientId | None = None
+    user: UserId | None = None
+    organisation: OrganisationNumber | None = None
+    actor: str | None = None
+    act: Act | None = None
+    since: Instant | None = None
+    until: Instant | None = None
+
+
+EVERYTHING = Sought()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Log:
+    """The audit log of one issuer, as far as `actor` may read it. Methods may raise Refusal and StoreUnavailable."""
+
+    issuer: Issuer
+    store: Store
+    actor: Actor = AT_THE_COMMAND_LINE
+
+    async def page(
+        self, sought: Sought = EVERYTHING, *, before: int | None = None, limit: int = 100
+    ) -> tuple[int | None, list[Entry]]:
+        """Return lines before the one of that number, newest first, and the next `before`: see `Store.audit`.
+
+        Who may not read everything names what they ask about: an organisation that they administer, a client that
+        is theirs, or themselves.
+        """
+        await self._check(sought)
+        return await self.store.audit(
+            self.issuer.name,
+            before=before,
+            limit=limit,
+            client=sought.client,
+            user=sought.user,
+            organisation=sought.organisation,
+            actor=sought.actor,
+            act=sought.act,
+            since=sought.since,
+            until=sought.until,
+        )
+
+    async def every(self, sought: Sought = EVERYTHING) -> AsyncIterator[Entry]:
+        """Yield all lines, newest first, a page at a time."""
+        before: int | None = None
+        while True:
+            before, entries = await self.page(sought, before=before, limit=EXPORT_PAGE)
+            for entry in entries:
+                yield entry
+            if before is None:
+                return
+
+    async def _check(self, sought: Sought) -> None:
+        actor, name = self.actor, self.issuer.name
+        if may_everything(actor, name):
+            return
+        if sought.organisation is not None:
+            if not may_organisation(actor, name, sought.organisation):
+                raise Refusal(not_found("organisation"))
+        elif sought.client is not None:
+            facts = await self.store.client_facts(name, sought.client)
+            if facts is None or not may_client(actor, facts.client):
+                raise Refusal(not_found("client"))
+        elif actor.issuer != name or actor.user is None or sought.user != actor.user:
+            raise Refusal(not_found("log"))
+
+
+def line(entry: Entry) -> dict[str, object]:
+    """Return a line as it is written in JSON: the members are `COLUMNS`, moments are RFC 3339 in UTC."""
+    event, by = entry.event, entry.by
+    return {
+        "number": entry.number,
+        "at": datetime.fromtimestamp(event.at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "act": event.act.value,
+        "id": event.id,
+        "client": event.client,
+        "user": event.user,
+        "organisation": event.organisation,
+        "actor_kind": by.kind.value,
+        "actor_issuer": by.issuer,
+        "actor": by.id,
+        "address": by.address,
+        "request_id": by.request_id,
+        "before": _plain(event.before),
+        "after": _plain(event.after),
+    }
+
+
+def json_line(entry: Entry) -> str:
+    """Return a line of JSON Lines, with its end."""
+    return json.dumps(line(entry), ensure_ascii=False) + "\n"
+
+
+def csv_line(entry: Entry | None) -> str:
+    """Return a line of CSV (RFC 4180), with its end; None: the heads.
+
+    A text that a spreadsheet would take for a formula gets an apostrophe in front: names come from strangers.
+    """
+    told = None if entry is None else line(entry)
+    cells = COLUMNS if told is None else [_cell(told[column]) for column in COLUMNS]
+    written = io.StringIO()
+    csv.writer(written).writerow(cells)
+    return written.getvalue()
+
+
+def _cell(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else "" if value is None else str(value)
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def _plain(told: Told) -> dict[str, object]:
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in told.items()}
