@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,6 +44,8 @@ def said(error: BaseException) -> str:
     cause: BaseException = error
     if isinstance(error, DBAPIError) and error.orig is not None:
         cause = error.orig
+    elif isinstance(error, PoolTimeoutError):
+        return "no connection was free in time"
     elif isinstance(error, SQLAlchemyError):
         return type(error).__name__  # its text may hold a statement
     if isinstance(cause, TimeoutError):

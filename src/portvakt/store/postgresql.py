@@ -28,7 +28,11 @@ if TYPE_CHECKING:
 POOL_SIZE = 8
 ACQUIRE_WITHIN = 1.0
 CONNECT_WITHIN = 1.0
-SESSION = "-c statement_timeout=2000 -c idle_in_transaction_session_timeout=5000"
+# Every join here follows the keys of few rows: a plan that reads a table instead, to save look-ups, grows with it.
+SESSION = (
+    "-c statement_timeout=2000 -c idle_in_transaction_session_timeout=5000"
+    " -c enable_hashjoin=off -c enable_mergejoin=off"
+)
 MIGRATION_SESSION = "-c lock_timeout=30000"
 MIGRATION_LOCK = int.from_bytes(b"portvakt")
 READ_ONLY = "25006"
@@ -56,8 +60,6 @@ class Postgresql:
             max_overflow=0,
             pool_timeout=ACQUIRE_WITHIN,
         )
-        # A read is one statement: no BEGIN and no ROLLBACK around it.
-        self._reader = self._writer.execution_options(isolation_level="AUTOCOMMIT")
         # Readiness must be told also while the pool is exhausted, and of the server that is the writer now.
         self._checker = create_async_engine(
             "postgresql+psycopg://", async_creator=self._connect, hide_parameters=True, poolclass=NullPool
@@ -81,8 +83,13 @@ class Postgresql:
             return await self._read(work)
 
     async def _read(self, work: Callable[[Connection], ResultT]) -> ResultT:
-        async with self._reader.connect() as connection:
-            return await connection.run_sync(work)
+        # A read is one statement: no BEGIN and no ROLLBACK around it. An engine with this option would set it while it
+        # connects, where a read that is given up loses its connection to the garbage collector.
+        def working(connection: Connection) -> ResultT:
+            return work(connection.execution_options(isolation_level="AUTOCOMMIT"))
+
+        async with self._writer.connect() as connection:
+            return await connection.run_sync(working)
 
     async def write(self, work: Callable[[Connection], ResultT]) -> ResultT:
         """Do some work in one transaction: committed when it returns, rolled back when it raises."""
