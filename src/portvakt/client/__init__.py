@@ -19,7 +19,9 @@ with httpx2.Client(auth=breeze.auth) as http:
 Nothing of the server is loaded.
 """
 
-from portvakt.client.begun import StartedLogin
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from portvakt.client.connection import Connection, connect
 from portvakt.client.errors import (
     BadReply,
@@ -31,8 +33,11 @@ from portvakt.client.errors import (
     Unreachable,
     WrongTarget,
 )
-from portvakt.client.login import Login
 from portvakt.client.token import Token
+
+if TYPE_CHECKING:
+    from portvakt.client.begun import StartedLogin
+    from portvakt.client.login import Login
 
 __all__ = [
     "BadReply",
@@ -49,3 +54,12 @@ __all__ = [
     "WrongTarget",
     "connect",
 ]
+
+_OF_LOG_INS = {"Login": "portvakt.client.login", "StartedLogin": "portvakt.client.begun"}
+"""Names that most programs never use, and the modules that are loaded once they do."""
+
+
+def __getattr__(name: str) -> object:
+    if name not in _OF_LOG_INS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=__name__)
+    return getattr(import_module(_OF_LOG_INS[name]), name)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from portvakt.client.fetch import Fetched, Fetcher, FetchFailed, Untrusted
 from portvakt.model.decision import RATE_LIMITED, Refused, Tokens
-from portvakt.protocol.ask.authorize import AuthorizationEndpoint, documented_authorization
 from portvakt.protocol.ask.endpoint import (
     MetadataRefused,
     TokenEndpoint,
+    documented_authorization,
     metadata_urls,
     read_authorization,
     read_metadata,
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from portvakt.model.message import Reply, Request
     from portvakt.model.provider import Provider
     from portvakt.model.values import Instant, Secret
+    from portvakt.protocol.ask.endpoint import AuthorizationEndpoint
     from portvakt.protocol.ask.wish import Wish
 
 DEADLINE = 10.0

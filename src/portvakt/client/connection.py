@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 import ssl
 from dataclasses import replace
 from functools import cached_property
 from inspect import iscoroutinefunction
-from typing import TYPE_CHECKING, Literal
+from threading import Lock
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from portvakt.client.address import place
 from portvakt.client.arguments import (
@@ -23,44 +23,43 @@ from portvakt.client.asking import Asker
 from portvakt.client.auth import auth_of
 from portvakt.client.calling import Calls
 from portvakt.client.clock import counting, wall
-from portvakt.client.folder import LoginFile, login_folder
 from portvakt.client.library import http_library
-from portvakt.client.logging_in import LoggingIn, in_a_thread
-from portvakt.client.login import Login
-from portvakt.client.renewing import FilePlace, HandedPlace, Renewer
 from portvakt.client.source import TokenSource
 from portvakt.client.token import Token
 from portvakt.model.provider import Refresh
 from portvakt.model.values import Instant, Secret
-from portvakt.protocol.ask.authorize import asked_scope
-from portvakt.protocol.ask.wish import Wish
+from portvakt.protocol.ask.wish import Wish, asked_scope
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
+    from typing import Any, TypeGuard
 
     from portvakt.client.auth import Auth
     from portvakt.client.begun import StartedLogin
+    from portvakt.client.logging_in import LoggingIn
+    from portvakt.client.login import Login
     from portvakt.client.renewing import Place
     from portvakt.model.provider import Provider
 
 MAX_WAIT = 30.0
 STORED: Literal["stored"] = "stored"
+_ResultT = TypeVar("_ResultT")
 
 
 class Connection:
     """Calls one API as one client. It may be shared by all threads and event loops of a process.
 
-    Made by `connect`. The token lives in memory only.
+    Made by `connect`. The token lives in memory only. What logs users in is loaded when somebody does.
     """
 
-    def __init__(
-        self, who: str, source: TokenSource, calls: Calls, api_url: str | None, logging_in: LoggingIn | None
-    ) -> None:
+    def __init__(self, who: str, source: TokenSource, calls: Calls, api_url: str | None, asker: Asker | None) -> None:
         self._who = who
         self._source = source
         self._calls = calls
         self._api_url = api_url
-        self._logging_in = logging_in
+        self._asker = asker
+        self._logging_in: LoggingIn | None = None
+        self._lock = Lock()
 
     def get_token(self) -> Token:
         """Return an access token that is good now, asking for one only if there is none, or the old one nears its end.
@@ -132,7 +131,7 @@ class Connection:
             ValueError: nobody logs in at this provider; an argument is malformed.
             ClientError: an issuer's metadata could not be had.
         """
-        return in_a_thread(self._log_in().start(redirect_uri, more))
+        return _in_a_thread(self._log_in().start(redirect_uri, more))
 
     async def astart_login(self, *, redirect_uri: str, **more: str) -> StartedLogin:
         """Do as `start_login`, in asyncio."""
@@ -149,7 +148,7 @@ class Connection:
         """
         url, secret = Secret(callback_url), Secret(kept)
         callback_url = kept = ""  # from here on no traceback shows them
-        return in_a_thread(self._log_in().finish(url, secret))
+        return _in_a_thread(self._log_in().finish(url, secret))
 
     async def afinish_login(self, callback_url: str, kept: str) -> Login:
         """Do as `finish_login`, in asyncio."""
@@ -162,19 +161,30 @@ class Connection:
 
         Raises: ClientError; then nothing was ended.
         """
-        return in_a_thread(self._log_in().give_back(login))
+        return _in_a_thread(self._log_in().give_back(login))
 
     async def arevoke_login(self, login: Login) -> bool:
         """Do as `revoke_login`, in asyncio."""
         return await self._log_in().give_back(login)
 
     def _log_in(self) -> LoggingIn:
-        if self._logging_in is None:
+        if self._asker is None:
             raise ValueError(f"nobody logs in at {self._who}: it gives tokens to clients themselves")
-        return self._logging_in
+        from portvakt.client.logging_in import LoggingIn  # noqa: PLC0415  most connections log nobody in
+
+        with self._lock:  # there is one, for it remembers what was finished
+            if self._logging_in is None:
+                self._logging_in = LoggingIn(self._asker, self._who, wall)
+            return self._logging_in
 
     def __repr__(self) -> str:
         return f"<portvakt connection to {self._who}>"
+
+
+def _in_a_thread(work: Coroutine[Any, Any, _ResultT]) -> _ResultT:
+    from portvakt.client.logging_in import in_a_thread  # noqa: PLC0415  loaded by now
+
+    return in_a_thread(work)
 
 
 def connect(  # noqa: PLR0913  each is a choice of the caller's, by name
@@ -224,7 +234,7 @@ def connect(  # noqa: PLR0913  each is a choice of the caller's, by name
     """
     secret = None if client_secret is Public.CLIENT else Secret(client_secret)
     client_secret = ""  # from here on no traceback shows it
-    if not (login is None or login == STORED or isinstance(login, Login)):
+    if not (login is None or login == STORED or _is_login(login)):
         login = None  # nor this, which may be the text of one
         raise TypeError('login is a Login, "stored", or None; a text that was kept is read by Login.from_text')
     if secret is not None:
@@ -246,15 +256,15 @@ def connect(  # noqa: PLR0913  each is a choice of the caller's, by name
     if on_behalf:
         wish = replace(wish, scope=asked_scope(contract, scope))
     asker = Asker(issuer, contract, wish, endpoint, tls, lambda: Instant(int(wall())))
-    if isinstance(login, Login) and login.issuer != issuer:
+    if _is_login(login) and login.issuer != issuer:
         raise ValueError("login is another issuer's")
     if on_behalf:
         source = _source(asker, who, max_wait, login, on_renewed, _advice(provider, base_url, client_id))
     else:
         source = TokenSource(asker.ask, who, max_wait)
     home = None if api is None else place(api)
-    logging_in = None if contract.authorize_path is None else LoggingIn(asker, who, wall)
-    return Connection(who, source, Calls(source, contract.api, home, max_wait), api, logging_in)
+    logs_in = contract.authorize_path is not None
+    return Connection(who, source, Calls(source, contract.api, home, max_wait), api, asker if logs_in else None)
 
 
 def _source(
@@ -266,8 +276,11 @@ def _source(
     advice: str,
 ) -> TokenSource:
     """Return what gives the tokens of a log-in."""
+    from portvakt.client.folder import LoginFile, login_folder  # noqa: PLC0415  most connections act for nobody
+    from portvakt.client.renewing import FilePlace, HandedPlace, Renewer  # noqa: PLC0415
+
     at: Place
-    if isinstance(login, Login):
+    if _is_login(login):
         at, advice = HandedPlace(login, on_renewed), "The user has to log in again: begin with start_login."
     else:
         at = FilePlace(LoginFile(login_folder(), asker.issuer, asker.wish.client_id))
@@ -275,8 +288,18 @@ def _source(
     return TokenSource(renewer.ask, who, max_wait, let_go=renewer.let_go)
 
 
+def _is_login(login: object) -> TypeGuard[Login]:
+    if login is None or isinstance(login, str):
+        return False
+    from portvakt.client.login import Login  # noqa: PLC0415  whoever gives one has loaded it
+
+    return isinstance(login, Login)
+
+
 def _advice(provider: str, base_url: str | None, client_id: str) -> str:
     """Return what to type, so that a shell takes it as it is."""
+    import shlex  # noqa: PLC0415
+
     words = ["portvakt", "login", provider, *(["--base-url", base_url] if base_url else []), "--client-id", client_id]
     return f"Run: {shlex.join(words)}"
 
@@ -285,11 +308,11 @@ def _check_login(contract: Provider, wish: Wish, login: object, on_renewed: obje
     """Raise what is wrong with how a user is to be acted for."""
     if on_renewed is not None and (not callable(on_renewed) or iscoroutinefunction(on_renewed)):
         raise TypeError("on_renewed is a plain function")
-    if on_renewed is not None and not isinstance(login, Login):
+    if on_renewed is not None and not _is_login(login):
         raise ValueError("on_renewed is for a log-in that is given as login=")
     if contract.authorize_path is None and login is not None:
         raise ValueError(f"{contract.title} knows no log-in: leave login out")
     if wish.client_secret is None and (contract.authorize_path is None or contract.refresh is Refresh.STATIC):
         raise ValueError(f"client_secret is missing: {contract.title} gives nothing to a client without one")
-    if isinstance(login, Login) and login.client_id != wish.client_id:
+    if _is_login(login) and login.client_id != wish.client_id:
         raise ValueError("login is another client's")

@@ -19,12 +19,12 @@ from portvakt.client.login import first_login
 from portvakt.model.decision import Refused, Tokens
 from portvakt.protocol.ask.authorize import (
     RANDOM_OCTETS,
-    AuthorizationEndpoint,
     CallbackRefused,
     authorize_url,
     check_callback,
     expect,
 )
+from portvakt.protocol.ask.endpoint import AuthorizationEndpoint
 from portvakt.protocol.ask.token import code_exchange
 
 if TYPE_CHECKING:

@@ -221,8 +221,7 @@ def test_FT32_a_code_is_sent_once_whatever_comes_of_it(play: Play) -> None:
     connection = PUBLIC.connect(play)
     start = connection.start_login(redirect_uri=BACK)
     back = come_back(start.url, play.issuer("standard")["users"][1])
-    elsewhere = connection._logging_in
-    assert elsewhere is not None
+    elsewhere = connection._log_in()
     endpoint = elsewhere._asker.endpoint
     assert endpoint is not None
     elsewhere._asker.endpoint = replace(endpoint, url="http://127.0.0.1:9/token")

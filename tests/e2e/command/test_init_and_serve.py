@@ -361,6 +361,32 @@ def test_a_reader_who_goes_away_is_no_fault(installed: Shell) -> None:
     assert (piped.returncode, piped.stderr) == (1, "")
 
 
+@pytest.mark.parametrize(
+    ("line", "code", "said"),
+    [
+        ("keys list --issuer breeze >&-", 0, ""),
+        ("keys list --issuer none >&-", 4, "portvakt: "),
+        ("keys list --issuer none 2>&-", 4, ""),
+        ("token breeze --environment test >&-", 2, "portvakt: "),
+    ],
+)
+def test_what_is_said_where_nobody_listens_goes_nowhere(installed: Shell, line: str, code: int, said: str) -> None:
+    done = subprocess.run(
+        f"{sys.executable} -m portvakt.cli {line}",
+        shell=True,
+        executable="/bin/bash",
+        cwd=installed.folder,
+        env=installed.environ,
+        capture_output=True,
+        text=True,
+        timeout=READY_WITHIN,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout, done.stderr[:10]) == (code, "", said)
+    assert len(done.stderr.splitlines()) <= 1
+
+
 @pytest.mark.parametrize("command", [(), ("client",), ("keys",), ("db",)])
 def test_a_command_that_is_not_whole_shows_its_help(shell: Shell, command: tuple[str, ...]) -> None:
     done = shell.run(*command, code=2)

@@ -12,7 +12,8 @@ from canary import Canaries
 from logins import CLIENT, ISSUER, NOW
 from portvakt.client import Connection, LoginRefused, connect
 from portvakt.client.begun import BACK_WITHIN, NotKeptHere, StartedLogin, kept_text, read_kept
-from portvakt.protocol.ask.authorize import AuthorizationEndpoint, expect
+from portvakt.protocol.ask.authorize import expect
+from portvakt.protocol.ask.endpoint import AuthorizationEndpoint
 from portvakt.protocol.ask.wish import Wish
 
 WISH = Wish(client_id=CLIENT, client_secret=None, scope="read", resource="https://api.example")

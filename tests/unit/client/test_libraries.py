@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from portvakt import client
 from portvakt.client import library
 
 HIDE = """
@@ -128,7 +129,6 @@ def test_a_client_loads_nothing_of_a_server() -> None:
     assert rooms <= {"client", "protocol", "providers", "jose", "wire", "model"}
     assert {name for name in loaded if name.startswith("portvakt.protocol.")} <= {
         "portvakt.protocol.ask",
-        "portvakt.protocol.ask.authorize",
         "portvakt.protocol.ask.endpoint",
         "portvakt.protocol.ask.timing",
         "portvakt.protocol.ask.token",
@@ -136,3 +136,11 @@ def test_a_client_loads_nothing_of_a_server() -> None:
         "portvakt.protocol.ask.wish",
     }
     assert [name for name in loaded if not name.startswith("portvakt.")] == []
+    of_log_ins = ("begun", "folder", "logging_in", "login", "renewing")
+    assert not {f"portvakt.client.{name}" for name in of_log_ins} & set(loaded)  # before somebody logs in
+
+
+def test_every_public_name_is_there_and_no_other() -> None:
+    assert {name: getattr(client, name).__name__ for name in client.__all__} == {name: name for name in client.__all__}
+    with pytest.raises(AttributeError, match=r"has no attribute .Logins"):
+        client.Logins  # type: ignore[attr-defined]  # noqa: B018

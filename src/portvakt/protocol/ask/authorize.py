@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from portvakt.model.decision import INVALID_REQUEST, Refused
-from portvakt.model.provider import Metadata
 from portvakt.model.values import Secret
 from portvakt.wire.errors import WireError
 from portvakt.wire.form import parse_form
@@ -21,7 +20,7 @@ from portvakt.wire.form import parse_form
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from portvakt.model.provider import Provider
+    from portvakt.protocol.ask.endpoint import AuthorizationEndpoint
     from portvakt.protocol.ask.wish import Wish
 
 RANDOM_OCTETS = 64
@@ -63,18 +62,6 @@ class CallbackRefused(Exception):
         self.foreign = foreign
 
 
-@dataclass(frozen=True, slots=True)
-class AuthorizationEndpoint:
-    """Where a browser is sent, and by whom its answer must say it comes.
-
-    `sends_iss`: whether an answer without `iss` is none (RFC 9207 §2.4). One that is there must be right in any case.
-    """
-
-    issuer: str
-    url: str
-    sends_iss: bool
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
     """What the answer to one request must be like, and what its code is exchanged with."""
@@ -100,25 +87,6 @@ class CheckedCallback:
     def __post_init__(self) -> None:
         if self._made is not _MADE_HERE:
             raise TypeError("only check_callback makes a CheckedCallback")
-
-
-def documented_authorization(provider: Provider, issuer_url: str) -> AuthorizationEndpoint | None:
-    """Return where a provider's documents send a browser; None: nobody logs in there.
-
-    A provider that documents no metadata cannot be held to `iss` at its own address: only our server plays it with.
-    """
-    if provider.authorize_path is None:
-        return None
-    own = issuer_url in {environment.issuer_url for environment in provider.environments}
-    sends_iss = "iss" in provider.redirect_members and (provider.metadata is Metadata.DOCUMENTED or not own)
-    return AuthorizationEndpoint(issuer_url, issuer_url + provider.authorize_path, sends_iss)
-
-
-def asked_scope(provider: Provider, scope: str) -> str:
-    """Return the scope to ask for: all that the provider has, where it wants one named and none was."""
-    if scope or "scope" not in provider.authorize_requires or provider.scopes is None:
-        return scope
-    return " ".join(provider.scopes)
 
 
 def expect(endpoint: AuthorizationEndpoint, wish: Wish, redirect_uri: str, random: bytes) -> Expected:

@@ -1,4 +1,4 @@
-"""Where a client asks for tokens, and how: from a provider's value, or from an issuer's metadata."""
+"""Where a client asks for tokens, and how, and where it sends a browser: by a provider's value or an issuer's metadata."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from portvakt.jose.strict_json import read_object
 from portvakt.model.nouns import ClientAuthentication
-from portvakt.model.provider import Body
-from portvakt.protocol.ask.authorize import AuthorizationEndpoint
+from portvakt.model.provider import Body, Metadata
 from portvakt.wire.issuer_url import check_issuer_url, well_known
 
 if TYPE_CHECKING:
@@ -46,10 +45,34 @@ class TokenEndpoint:
     named: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class AuthorizationEndpoint:
+    """Where a browser is sent, and by whom its answer must say it comes.
+
+    `sends_iss`: whether an answer without `iss` is none (RFC 9207 §2.4). One that is there must be right in any case.
+    """
+
+    issuer: str
+    url: str
+    sends_iss: bool
+
+
 def documented_endpoint(provider: Provider, issuer_url: str) -> TokenEndpoint:
     """Return the token endpoint that the provider documents, under its issuer's URL."""
     body = Body.JSON if Body.JSON in provider.token_bodies else Body.FORM
     return TokenEndpoint(issuer_url + provider.token_paths[0], provider, body, provider.caller_authentication)
+
+
+def documented_authorization(provider: Provider, issuer_url: str) -> AuthorizationEndpoint | None:
+    """Return where a provider's documents send a browser; None: nobody logs in there.
+
+    A provider that documents no metadata cannot be held to `iss` at its own address: only our server plays it with.
+    """
+    if provider.authorize_path is None:
+        return None
+    own = issuer_url in {environment.issuer_url for environment in provider.environments}
+    sends_iss = "iss" in provider.redirect_members and (provider.metadata is Metadata.DOCUMENTED or not own)
+    return AuthorizationEndpoint(issuer_url, issuer_url + provider.authorize_path, sends_iss)
 
 
 def check_issuer(issuer: str) -> str | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from portvakt.model.provider import Provider
     from portvakt.model.values import Secret
 
 
@@ -20,3 +21,10 @@ class Wish:
     client_secret: Secret | None = field(repr=False)
     scope: str = ""
     resource: str | None = None
+
+
+def asked_scope(provider: Provider, scope: str) -> str:
+    """Return the scope to ask for: all that the provider has, where it wants one named and none was."""
+    if scope or "scope" not in provider.authorize_requires or provider.scopes is None:
+        return scope
+    return " ".join(provider.scopes)

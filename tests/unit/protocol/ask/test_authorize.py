@@ -14,17 +14,15 @@ from portvakt.model.decision import Refused
 from portvakt.model.values import Secret
 from portvakt.protocol.ask.authorize import (
     CALLBACK_LIMIT,
-    AuthorizationEndpoint,
     CallbackRefused,
     CheckedCallback,
     Expected,
-    asked_scope,
     authorize_url,
     check_callback,
-    documented_authorization,
     expect,
 )
-from portvakt.protocol.ask.wish import Wish
+from portvakt.protocol.ask.endpoint import AuthorizationEndpoint, documented_authorization
+from portvakt.protocol.ask.wish import Wish, asked_scope
 from portvakt.providers import PROVIDERS
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import pytest
 
 from portvakt.model.nouns import ClientAuthentication
 from portvakt.model.provider import Body
-from portvakt.protocol.ask.authorize import AuthorizationEndpoint
 from portvakt.protocol.ask.endpoint import (
+    AuthorizationEndpoint,
     MetadataRefused,
     TokenEndpoint,
     check_issuer,

@@ -14,13 +14,8 @@ from portvakt.model.message import Reply, Request
 from portvakt.model.nouns import ClientAuthentication
 from portvakt.model.provider import Body
 from portvakt.model.values import Seconds, Secret
-from portvakt.protocol.ask.authorize import (
-    AuthorizationEndpoint,
-    CheckedCallback,
-    check_callback,
-    expect,
-)
-from portvakt.protocol.ask.endpoint import TokenEndpoint, documented_endpoint
+from portvakt.protocol.ask.authorize import CheckedCallback, check_callback, expect
+from portvakt.protocol.ask.endpoint import AuthorizationEndpoint, TokenEndpoint, documented_endpoint
 from portvakt.protocol.ask.token import (
     code_exchange,
     read_token_reply,
