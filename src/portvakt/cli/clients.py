@@ -1,5 +1,7 @@
-"""`portvakt client`: create, list, show, rotate-secret, disable, enable."""
+"""`portvakt client`: create, list, show, update, rotate-secret, revoke-secret, disable, enable, delete."""
 
+import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -8,22 +10,30 @@ from portvakt.cli.administering import administer, at_the_command_line
 from portvakt.cli.options import Config, Data, Installation, IssuerName, Json, installation
 from portvakt.cli.outcome import Exit, Stop, say, say_json, say_table
 from portvakt.cli.paging import After, Limit, page_size
-from portvakt.cli.times import expiry, length, rfc3339
+from portvakt.cli.showing_clients import client_row, describe, say_client, say_new
+from portvakt.cli.times import expiry, length
 from portvakt.model.nouns import ClientAuthentication
-from portvakt.model.values import Instant, Seconds
+from portvakt.model.provider import Quota
+from portvakt.model.values import SecretId
 
 if TYPE_CHECKING:
-    from portvakt.model.nouns import ClientFacts, ClientSecret
+    from portvakt.model.nouns import ClientFacts
     from portvakt.protocol.govern.secrets import NewSecret
     from portvakt.server.administering_clients import Clients
     from portvakt.server.administration import Administration
 
-EXPIRING = Seconds(7 * 86_400)
-"""How long before its end a secret is said to be expiring: the longest overlap of a rotation."""
-
 app = typer.Typer(name="client", help="The clients of an issuer, and their secrets.", no_args_is_help=True)
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="The client's id.")]
+Authentication = Annotated[
+    str, typer.Option(metavar="METHOD", help="any_secret, client_secret_basic, client_secret_post or none.")
+]
+TokenQuota = Annotated[
+    str | None, typer.Option(metavar="N/TIME", help="Its own quota of tokens, such as 100/60s; none: the issuer's.")
+]
+ApiQuota = Annotated[
+    str | None, typer.Option(metavar="N/TIME", help="Its own quota at the API, such as 100/60s; none: the issuer's.")
+]
 Expires = Annotated[str, typer.Option(metavar="WHEN", help="When its secret ends: 180d, 2027-01-31 or never.")]
 
 
@@ -46,9 +56,12 @@ def create(  # noqa: PLR0913  what it is made of
         list[str] | None,
         typer.Option(metavar="TYPE", help="A grant type that it may use; repeatable; default: all that fit."),
     ] = None,
-    auth: Annotated[
-        str, typer.Option(metavar="METHOD", help="any_secret, client_secret_basic, client_secret_post or none.")
-    ] = "any_secret",
+    auth: Authentication = "any_secret",
+    organisation: Annotated[
+        str | None, typer.Option(metavar="NUMBER", help="Whose it is, if it is to be an organisation's.")
+    ] = None,
+    token_quota: TokenQuota = None,
+    api_quota: ApiQuota = None,
     expires: Expires = "180d",
     config: Config = None,
     data: Data = None,
@@ -57,10 +70,8 @@ def create(  # noqa: PLR0913  what it is made of
     """Make a client. Its secret is shown this once."""
     from portvakt.protocol.govern.clients import Wish  # --help needs none of it
 
-    try:
-        method = ClientAuthentication(auth)
-    except ValueError:
-        raise Stop(Exit.USAGE, f"--auth must be one of {', '.join(ClientAuthentication)}") from None
+    method = _method(auth)
+    quotas = _quotas(token_quota, api_quota)
     there = installation(config, data, issuer)
     lives = expiry("--expires", expires, there.clock())
 
@@ -74,28 +85,45 @@ def create(  # noqa: PLR0913  what it is made of
             grants=tuple(grant or ()),
             authentication=method,
             expires_in=lives,
+            **quotas,
         )
-        return await clients_of(administration, there).create(wish, await administration.owner(there.issuer, owner))
+        whose = await administration.owner(there.issuer, owner)
+        return await clients_of(administration, there).create(wish, whose, organisation=organisation)
 
-    _say_new(administer(there, ask), there.clock(), as_json=as_json)
+    say_new(administer(there, ask), there.clock(), as_json=as_json)
 
 
 @app.command("list")
-def list_(
+def list_(  # noqa: PLR0913  one for each filter
     *,
     issuer: IssuerName = None,
+    owner: Annotated[str | None, typer.Option(metavar="EMAIL", help="Only this user's.")] = None,
+    organisation: Annotated[str | None, typer.Option(metavar="NUMBER", help="Only this organisation's.")] = None,
+    search: Annotated[str | None, typer.Option(metavar="TEXT", help="Only those whose name begins so.")] = None,
     after: After = None,
     limit: Limit = "100",
     config: Config = None,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """List clients by id, a page at a time."""
+    """List clients by id, a page at a time; those that were searched for, by name."""
+    if sum(each is not None for each in (owner, organisation, search)) > 1:
+        raise Stop(Exit.USAGE, "--owner, --organisation and --search are three lists; give one of them")
     wanted = page_size(limit)
     there = installation(config, data, issuer)
 
     async def ask(administration: "Administration") -> "list[ClientFacts]":
-        return await clients_of(administration, there).page(after=after, limit=wanted + 1)
+        clients = clients_of(administration, there)
+        if search is not None:
+            from portvakt.store.rows import search_key
+
+            behind = None
+            if after is not None:
+                last = (await clients.show(after)).client
+                behind = (search_key(last.name), last.id)
+            return await clients.find(search, after=behind, limit=wanted + 1)
+        whose = None if owner is None else (await administration.people(there.issuer).show(owner)).user.id
+        return await clients.page(after=after, limit=wanted + 1, owner=whose, organisation=organisation)
 
     found = administer(there, ask)
     page = found[:wanted]
@@ -103,7 +131,7 @@ def list_(
     if as_json:
         say_json({"clients": [describe(facts, there.clock()) for facts in page], "next": following})
         return
-    rows = [_row(describe(facts, there.clock())) for facts in page]
+    rows = [client_row(describe(facts, there.clock())) for facts in page]
     say_table(("CLIENT ID", "NAME", "OWNER", "ENABLED", "SECRETS"), rows)
     if following is not None:
         say(f"There are more: --after {following}")
@@ -119,7 +147,54 @@ def show(
     async def ask(administration: "Administration") -> "ClientFacts":
         return await clients_of(administration, there).show(client_id)
 
-    _say_client(administer(there, ask), there.clock(), as_json=as_json)
+    say_client(administer(there, ask), there.clock(), as_json=as_json)
+
+
+@app.command("update")
+def update(  # noqa: PLR0913  what it is made of
+    *,
+    client_id: Id,
+    issuer: IssuerName = None,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="What it is called.")] = None,
+    description: Annotated[str | None, typer.Option(help="What it is for.")] = None,
+    scope: Annotated[
+        list[str] | None, typer.Option(metavar="S", help='What it may ask for, all of it; repeatable; "" for nothing.')
+    ] = None,
+    default_scope: Annotated[
+        list[str] | None, typer.Option(metavar="S", help="What it gets if it asks for nothing; the same.")
+    ] = None,
+    redirect_uri: Annotated[
+        list[str] | None, typer.Option(metavar="URI", help="Where users come back to; the same.")
+    ] = None,
+    grant: Annotated[
+        list[str] | None, typer.Option(metavar="TYPE", help='Which grant types it may use; "" for all that fit.')
+    ] = None,
+    auth: Annotated[str | None, typer.Option(metavar="METHOD", help="How it authenticates.")] = None,
+    token_quota: TokenQuota = None,
+    api_quota: ApiQuota = None,
+    config: Config = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Change a client. What no option names stays as it is."""
+    named: dict[str, Any] = {
+        "name": name,
+        "description": description,
+        "scopes": _listed(scope),
+        "default_scopes": _listed(default_scope),
+        "redirect_uris": _listed(redirect_uri),
+        "grants": _listed(grant),
+        "authentication": None if auth is None else _method(auth),
+    }
+    wanted = {member: value for member, value in named.items() if value is not None} | _quotas(token_quota, api_quota)
+    if not wanted:
+        raise Stop(Exit.USAGE, "nothing to change; --help lists what there is")
+    there = installation(config, data, issuer)
+
+    async def ask(administration: "Administration") -> "ClientFacts":
+        return await clients_of(administration, there).change(client_id, lambda wish: replace(wish, **wanted))
+
+    say_client(administer(there, ask), there.clock(), as_json=as_json)
 
 
 @app.command("rotate-secret")
@@ -143,7 +218,58 @@ def rotate_secret(
     async def ask(administration: "Administration") -> "NewSecret":
         return await clients_of(administration, there).rotate_secret(client_id, grace=overlap, expires_in=lives)
 
-    _say_new(administer(there, ask), there.clock(), as_json=as_json)
+    say_new(administer(there, ask), there.clock(), as_json=as_json)
+
+
+@app.command("revoke-secret")
+def revoke_secret(
+    *,
+    client_id: Id,
+    secret_id: Annotated[str, typer.Argument(metavar="SECRET_ID", help="The secret's id, as client show lists it.")],
+    issuer: IssuerName = None,
+    force: Annotated[bool, typer.Option("--force", help="Also if it was used within the last hour.")] = False,
+    config: Config = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Revoke one secret of a client, at once."""
+    there = installation(config, data, issuer)
+
+    async def ask(administration: "Administration") -> "ClientFacts":
+        clients = clients_of(administration, there)
+        confirmed = (await clients.show(client_id)).client.name if force else None
+        return await clients.revoke_secret(client_id, SecretId(secret_id), confirmed=confirmed)
+
+    say_client(administer(there, ask), there.clock(), as_json=as_json)
+
+
+@app.command("delete")
+def delete(
+    *,
+    client_id: Id,
+    issuer: IssuerName = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    config: Config = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Delete a client with its secrets and all that users gave it. This cannot be undone."""
+    there = installation(config, data, issuer)
+
+    async def show(administration: "Administration") -> "ClientFacts":
+        return await clients_of(administration, there).show(client_id)
+
+    async def ask(administration: "Administration") -> None:
+        await clients_of(administration, there).delete(client_id)
+
+    name = administer(there, show).client.name
+    if not yes and not (sys.stdin.isatty() and typer.confirm(f"Delete {name} ({client_id})?")):
+        raise Stop(Exit.REFUSED, f"{name} was not deleted; say --yes to delete it without being asked")
+    administer(there, ask)
+    if as_json:
+        say_json({"deleted": client_id})
+    else:
+        say(f"deleted {client_id}")
 
 
 @app.command("disable")
@@ -171,97 +297,31 @@ def _set_enabled(there: Installation, client_id: str, *, enabled: bool, as_json:
     async def ask(administration: "Administration") -> "ClientFacts":
         return await clients_of(administration, there).set_enabled(client_id, enabled)
 
-    _say_client(administer(there, ask), there.clock(), as_json=as_json)
+    say_client(administer(there, ask), there.clock(), as_json=as_json)
 
 
-def describe(facts: "ClientFacts", now: Instant) -> dict[str, Any]:
-    """Return a client as it is written in JSON. Moments are RFC 3339 in UTC, or null."""
-    client = facts.client
-    return {
-        "client_id": client.id,
-        "issuer": client.issuer,
-        "name": client.name,
-        "description": client.description,
-        "owner": facts.owner.email,
-        "authentication": client.authentication.value,
-        "grants": sorted(client.grants),
-        "redirect_uris": list(client.redirect_uris),
-        "scopes": list(client.scopes),
-        "default_scopes": list(client.default_scopes),
-        "enabled": client.disabled_at is None,
-        "created": rfc3339(client.created_at),
-        "secrets": [describe_secret(secret, now) for secret in facts.secrets],
-    }
+def _method(text: str) -> ClientAuthentication:
+    try:
+        return ClientAuthentication(text)
+    except ValueError:
+        raise Stop(Exit.USAGE, f"--auth must be one of {', '.join(ClientAuthentication)}") from None
 
 
-def describe_secret(secret: "ClientSecret", now: Instant) -> dict[str, str | None]:
-    """Return what may be shown of a secret (K4: its prefix and last four characters)."""
-    return {
-        "id": secret.id,
-        "prefix": secret.prefix,
-        "last4": secret.last4,
-        "created": rfc3339(secret.created_at),
-        "expires": rfc3339(secret.expires_at),
-        "last_used": rfc3339(secret.last_used_at),
-        "state": secret_state(secret, now),
-    }
+def _listed(texts: list[str] | None) -> tuple[str, ...] | None:
+    """Return what a repeatable option names: None if it was not given, nothing for one empty text."""
+    return None if texts is None else () if texts == [""] else tuple(texts)
 
 
-def secret_state(secret: "ClientSecret", now: Instant) -> str:
-    """Return live, expiring (it ends within `EXPIRING`), expired or revoked."""
-    if secret.revoked_at is not None:
-        return "revoked"
-    if secret.expires_at is None or secret.expires_at > now + EXPIRING:
-        return "live"
-    return "expired" if now >= secret.expires_at else "expiring"
+def _quotas(token: str | None, api: str | None) -> "dict[str, Quota | None]":
+    """Return the quotas that were given by the names that a client has for them."""
+    given = {"token_quota": ("--token-quota", token), "api_quota": ("--api-quota", api)}
+    return {member: _quota(option, text) for member, (option, text) in given.items() if text is not None}
 
 
-def _say_new(new: "NewSecret", now: Instant, *, as_json: bool) -> None:
-    """Write a client with its new secret: the one place where a secret leaves for the screen."""
-    described = describe(new.facts, now)
-    if as_json:
-        revealed = {} if new.secret is None else {"client_secret": new.secret.reveal()}
-        say_json({"client_id": described.pop("client_id"), **revealed, **described})
-        return
-    _say_fields(described)
-    if new.secret is not None:
-        say(f"client_secret  {new.secret.reveal()}")
-        say()
-        say("The secret is not shown again: keep it in a secret manager, never in code.")
-
-
-def _say_client(facts: "ClientFacts", now: Instant, *, as_json: bool) -> None:
-    described = describe(facts, now)
-    if as_json:
-        say_json(described)
-    else:
-        _say_fields(described)
-
-
-def _say_fields(described: dict[str, Any]) -> None:
-    for field, value in described.items():
-        if field == "secrets":
-            for secret in value:
-                say(f"secret         {_secret_line(secret)}")
-            continue
-        shown = " ".join(value) if isinstance(value, list) else {True: "yes", False: "no"}.get(value, value)
-        if shown:
-            say(f"{field:14} {shown}")
-
-
-def _secret_line(secret: dict[str, str | None]) -> str:
-    ends = f"ends {secret['expires']}" if secret["expires"] else "has no end"
-    used = f"last used {secret['last_used']}" if secret["last_used"] else "not used yet (written once a minute)"
-    return f"{secret['prefix']}…{secret['last4']}  {secret['state']}, {ends}, {used}  ({secret['id']})"
-
-
-def _row(described: dict[str, Any]) -> tuple[str, ...]:
-    states = [secret["state"] for secret in described["secrets"]]
-    usable = sum(state in {"live", "expiring"} for state in states)
-    return (
-        described["client_id"],
-        described["name"],
-        described["owner"],
-        "yes" if described["enabled"] else "no",
-        f"{usable} of {len(states)} usable" if states else "none",
-    )
+def _quota(option: str, text: str) -> "Quota | None":
+    if text == "none":
+        return None
+    limit, slash, window = text.partition("/")
+    if not slash or not limit.isdecimal() or not limit.isascii() or len(limit) > len("1000000000"):
+        raise Stop(Exit.USAGE, f"{option} must be a number and a length of time, such as 100/60s, or none")
+    return Quota(int(limit), length(option, window))

@@ -7,6 +7,7 @@ import typer
 
 from portvakt.cli import (
     api_keys,
+    audit,
     clients,
     connections,
     init,
@@ -52,6 +53,7 @@ def assemble() -> typer.Typer:
     app.add_typer(organisations.app)
     app.add_typer(api_keys.app)
     app.add_typer(keys.app)
+    app.add_typer(audit.app)
     return app
 
 

@@ -49,6 +49,17 @@ def expiry(option: str, text: str, now: Instant) -> Seconds | None:
     return seconds
 
 
+def moment(option: str, text: str, now: Instant) -> Instant:
+    """Return a moment: a length of time ago, or a date (its first moment, UTC). Raises: Stop for anything else."""
+    if _LENGTH.fullmatch(text):
+        return Instant(now - length(option, text))
+    try:
+        said = datetime.fromisoformat(text)
+    except ValueError:
+        raise Stop(Exit.USAGE, f"{option} must be a length of time ago (24h) or a date (2027-01-31)") from None
+    return Instant(int((said if said.tzinfo else said.replace(tzinfo=UTC)).timestamp()))
+
+
 def rfc3339(moment: Instant | None) -> str | None:
     """Write a moment as 2026-11-22T16:00:00Z; None stays None."""
     return None if moment is None else datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from portvakt.cli.clients import describe, secret_state
+from portvakt.cli.showing_clients import describe, secret_state
 from portvakt.model.nouns import Client, ClientFacts, ClientSecret, User
 from portvakt.model.values import ClientId, Instant, IssuerName, SecretId, UserId
 
