@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from builders import CLIENT, NOW, PEPPER, RIGHT, a_client, a_signer, a_user, an_issuer
 from portvakt.jose import base64url
-from portvakt.model.behalf import Code, CodeFacts, Ended, Grant, Organisation, RefreshFacts, Standing
+from portvakt.model.behalf import Code, CodeFacts, Ended, Grant, RefreshFacts, Standing
 from portvakt.model.change import (
     AddCode,
     AddFamily,
@@ -32,7 +32,7 @@ from portvakt.model.change import (
 )
 from portvakt.model.decision import Granted, Refused, Tokens
 from portvakt.model.message import TokenRequest
-from portvakt.model.nouns import ClientAuthentication
+from portvakt.model.nouns import ClientAuthentication, Organisation
 from portvakt.model.values import ClientId, GrantId, Instant, OrganisationNumber, Seconds, Secret
 from portvakt.protocol.answer import code as codes
 from portvakt.protocol.answer import refresh as refreshing

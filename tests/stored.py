@@ -5,17 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from portvakt.model.audit import RefusedRequest
-from portvakt.model.behalf import (
-    ApiKey,
-    Code,
-    Family,
-    Grant,
-    Organisation,
-    Password,
-    RefreshToken,
-    Session,
-    Transaction,
-)
+from portvakt.model.behalf import ApiKey, Code, Family, Grant, Password, RefreshToken, Session, Transaction
 from portvakt.model.change import (
     AddClient,
     AddCode,
@@ -28,7 +18,7 @@ from portvakt.model.change import (
     AddUser,
     Change,
 )
-from portvakt.model.nouns import Algorithm, Client, ClientSecret, SigningKey, User
+from portvakt.model.nouns import Algorithm, Client, ClientSecret, Organisation, SigningKey, User
 from portvakt.model.values import (
     ApiKeyId,
     ClientId,

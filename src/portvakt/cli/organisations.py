@@ -13,7 +13,7 @@ from portvakt.cli.users import Who, describe_organisation, tell_person
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from portvakt.model.behalf import Organisation
+    from portvakt.model.nouns import Organisation
     from portvakt.server.administering_people import People, Person
     from portvakt.server.administration import Administration
 

@@ -15,8 +15,7 @@ from portvakt.model.values import Secret
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from portvakt.model.behalf import Organisation
-    from portvakt.model.nouns import User
+    from portvakt.model.nouns import Organisation, User
     from portvakt.server.administering_people import People, Person
     from portvakt.server.administration import Administration
 

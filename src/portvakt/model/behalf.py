@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from portvakt.model.nouns import ClientFacts, User
+    from portvakt.model.nouns import ClientFacts, Organisation, User
     from portvakt.model.values import (
         ApiKeyId,
         ClientId,
@@ -34,18 +34,6 @@ class Password:
     user_id: UserId
     hash: str = field(repr=False)
     changed_at: Instant
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Organisation:
-    """A company whose data an API holds. `version` counts changes, as a client's does."""
-
-    issuer: IssuerName
-    number: OrganisationNumber
-    name: str
-    created_at: Instant
-    disabled_at: Instant | None = None
-    version: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

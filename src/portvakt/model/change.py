@@ -11,19 +11,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from portvakt.model.audit import Event
-    from portvakt.model.behalf import (
-        ApiKey,
-        Code,
-        Ended,
-        Family,
-        Grant,
-        Organisation,
-        Password,
-        RefreshToken,
-        Session,
-        Transaction,
-    )
-    from portvakt.model.nouns import Client, ClientSecret, SigningKey, User
+    from portvakt.model.behalf import ApiKey, Code, Ended, Family, Grant, Password, RefreshToken, Session, Transaction
+    from portvakt.model.nouns import Client, ClientSecret, Organisation, SigningKey, User
     from portvakt.model.values import (
         ApiKeyId,
         ClientId,

@@ -1,4 +1,4 @@
-"""What an issuer keeps: users, clients with their secrets, signing keys."""
+"""What an issuer keeps: users, organisations, clients with their secrets, signing keys."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from portvakt.model.behalf import Organisation
     from portvakt.model.provider import Provider, Quota
     from portvakt.model.values import (
         ClientId,
@@ -46,7 +45,8 @@ class Issuer:
     `api_url` is where its API lives; `audience` is the `aud` of its access tokens, which live `lifetime`
     seconds. Quotas and lifetime are the provider's own unless its settings say otherwise; None means no quota.
     `title` is what its pages are headed with ("": the provider's), `colour` their accent as #rrggbb (None: the
-    pages' own), `test` whether they say that nothing here is real.
+    pages' own), `test` whether they say that nothing here is real. `administration` is the `aud` of tokens by which
+    the installation is administered, where that is another than `audience`; "" where there are none.
     """
 
     name: IssuerName
@@ -61,6 +61,7 @@ class Issuer:
     title: str = ""
     colour: str | None = None
     test: bool = False
+    administration: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +77,18 @@ class User:
     email: str
     locale: str | None = None
     roles: frozenset[str] = frozenset()
+    created_at: Instant
+    disabled_at: Instant | None = None
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Organisation:
+    """A company whose data an API holds. `version` counts changes, as a client's does."""
+
+    issuer: IssuerName
+    number: OrganisationNumber
+    name: str
     created_at: Instant
     disabled_at: Instant | None = None
     version: int = 1

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from argon2 import PasswordHasher
 
-from portvakt.model.behalf import Organisation, Password
+from portvakt.model.behalf import Password
 from portvakt.model.change import AddMember, AddOrganisation, AddUser, SetPassword
+from portvakt.model.nouns import Organisation
 from portvakt.model.values import OrganisationNumber
 
 if TYPE_CHECKING:

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from portvakt.model.audit import By
-    from portvakt.model.behalf import Grant, Organisation
-    from portvakt.model.nouns import ClientFacts, Issuer, User
+    from portvakt.model.behalf import Grant
+    from portvakt.model.nouns import ClientFacts, Issuer, Organisation, User
     from portvakt.model.values import SecretId, UserId
     from portvakt.protocol.govern.actor import Actor
     from portvakt.protocol.govern.clients import Wish

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from portvakt.jose.signing import Signer
-    from portvakt.model.behalf import ApiKey, Grant, Organisation, Session
-    from portvakt.model.nouns import Issuer, User
+    from portvakt.model.behalf import ApiKey, Grant, Session
+    from portvakt.model.nouns import Issuer, Organisation, User
     from portvakt.model.values import Secret
     from portvakt.protocol.govern.api_keys import KeyWish, NewApiKey
     from portvakt.server.clock import Clock

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from portvakt.jose.signing import Signer
-    from portvakt.model.behalf import ApiKey, Organisation, SessionFacts
-    from portvakt.model.nouns import Issuer, User
+    from portvakt.model.behalf import ApiKey, SessionFacts
+    from portvakt.model.nouns import Issuer, Organisation, User
     from portvakt.model.values import OrganisationNumber
     from portvakt.protocol.govern.api_keys import NewApiKey
     from portvakt.server.account import Account

@@ -52,9 +52,9 @@ from portvakt.wire.query import parameter_name, spell_query
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from portvakt.model.behalf import Grant, Organisation, SessionFacts, Transaction
+    from portvakt.model.behalf import Grant, SessionFacts, Transaction
     from portvakt.model.decision import Granted
-    from portvakt.model.nouns import ClientFacts
+    from portvakt.model.nouns import ClientFacts, Organisation
     from portvakt.model.values import OrganisationNumber, SessionId
     from portvakt.protocol.answer.authorize import Authorization
     from portvakt.server.account import Account

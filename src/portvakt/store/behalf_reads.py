@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from portvakt.model.behalf import ApiKey, Grant, Organisation, Password, Revocation, Session, Transaction
+from portvakt.model.behalf import ApiKey, Grant, Password, Revocation, Session, Transaction
+from portvakt.model.nouns import Organisation
 from portvakt.store import behalf_queries as queries
 from portvakt.store import behalf_rows as rows
 from portvakt.store.asking import Asking

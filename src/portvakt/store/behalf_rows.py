@@ -16,7 +16,6 @@ from portvakt.model.behalf import (
     Ended,
     Family,
     Grant,
-    Organisation,
     Password,
     RefreshFacts,
     RefreshToken,
@@ -26,6 +25,7 @@ from portvakt.model.behalf import (
     Standing,
     Transaction,
 )
+from portvakt.model.nouns import Organisation
 from portvakt.store.checks import (
     checked_digest,
     checked_id,

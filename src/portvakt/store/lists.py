@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import RowMapping, Select
 
-    from portvakt.model.behalf import Organisation
-    from portvakt.model.nouns import ClientFacts, User
+    from portvakt.model.nouns import ClientFacts, Organisation, User
     from portvakt.model.values import ClientId, IssuerName, OrganisationNumber, UserId
 
 LONGEST_SEARCH = 1_000

@@ -8,8 +8,16 @@ from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from portvakt.model.behalf import Organisation
-from portvakt.model.nouns import Algorithm, Client, ClientAuthentication, ClientFacts, ClientSecret, SigningKey, User
+from portvakt.model.nouns import (
+    Algorithm,
+    Client,
+    ClientAuthentication,
+    ClientFacts,
+    ClientSecret,
+    Organisation,
+    SigningKey,
+    User,
+)
 from portvakt.model.provider import Quota
 from portvakt.model.values import (
     ClientId,

@@ -12,8 +12,8 @@ from asgi_driver import Answer, call
 from builders import PEPPER, an_issuer
 from guard_builders import Clock, OwnKeys
 from portvakt.guard import Guard
-from portvakt.model.behalf import Organisation
 from portvakt.model.change import AddMember, AddOrganisation, Applied, Lost, RemoveMember
+from portvakt.model.nouns import Organisation
 from portvakt.model.values import OrganisationNumber
 from portvakt.sandbox.people import PEOPLE
 from portvakt.sandbox.seed import Seed, Sower

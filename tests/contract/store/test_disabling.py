@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from portvakt.model.behalf import Organisation
 from portvakt.model.change import AddOrganisation, AddUser, Applied, Lost, SetOrganisationDisabled, SetUserDisabled
+from portvakt.model.nouns import Organisation
 from portvakt.model.values import Instant, OrganisationNumber
 from stored import ACME, OTHER, OWNER, a_user
 

@@ -10,10 +10,10 @@ import pytest
 from builders import NOW, a_key_pair, a_user, an_issuer
 from portvakt.jose.keys import generate
 from portvakt.jose.signing import Signer
-from portvakt.model.behalf import ApiKey, ApiKeyFacts, Organisation
+from portvakt.model.behalf import ApiKey, ApiKeyFacts
 from portvakt.model.change import AddApiKey, RevokeApiKey
 from portvakt.model.decision import Granted, Refused
-from portvakt.model.nouns import Algorithm
+from portvakt.model.nouns import Algorithm, Organisation
 from portvakt.model.provider import API_KEY_TYP
 from portvakt.model.values import ApiKeyId, Instant, OrganisationNumber, UserId
 from portvakt.protocol.admit.api_key import admit_api_key, refuse_forged

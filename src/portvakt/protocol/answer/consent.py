@@ -31,8 +31,8 @@ from portvakt.protocol.live import session_lives, why_client_is_dead
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from portvakt.model.behalf import Organisation, SessionFacts
-    from portvakt.model.nouns import ClientFacts, Issuer
+    from portvakt.model.behalf import SessionFacts
+    from portvakt.model.nouns import ClientFacts, Issuer, Organisation
     from portvakt.protocol.answer.authorize import Authorization
 
 TRANSACTION_LIFE = Seconds(600)

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from portvakt.jose.signing import Signer
-    from portvakt.model.behalf import Organisation
-    from portvakt.model.nouns import Issuer, User
+    from portvakt.model.nouns import Issuer, Organisation, User
 
 NAME_CHARACTERS = 80
 LIVE_KEYS = 20

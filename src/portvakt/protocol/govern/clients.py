@@ -29,9 +29,9 @@ from portvakt.wire.redirect_uri import check_redirect_uri
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from portvakt.model.behalf import Grant, Organisation
+    from portvakt.model.behalf import Grant
     from portvakt.model.change import Change
-    from portvakt.model.nouns import Issuer, User
+    from portvakt.model.nouns import Issuer, Organisation, User
     from portvakt.model.provider import Provider, Quota
     from portvakt.protocol.govern.actor import Actor
 

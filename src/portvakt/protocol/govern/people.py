@@ -6,7 +6,6 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from portvakt.model.behalf import Organisation
 from portvakt.model.change import (
     AddMember,
     AddOrganisation,
@@ -18,7 +17,7 @@ from portvakt.model.change import (
     SetUserDisabled,
 )
 from portvakt.model.decision import INVALID_REQUEST, Granted, Refused
-from portvakt.model.nouns import User
+from portvakt.model.nouns import Organisation, User
 from portvakt.model.values import OrganisationNumber, UserId
 from portvakt.protocol.credentials import mint_id
 from portvakt.protocol.ending import end_grant

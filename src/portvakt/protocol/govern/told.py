@@ -8,8 +8,7 @@ from portvakt.model.audit import Event
 
 if TYPE_CHECKING:
     from portvakt.model.audit import Act, Told
-    from portvakt.model.behalf import Organisation
-    from portvakt.model.nouns import Client, ClientSecret, User
+    from portvakt.model.nouns import Client, ClientSecret, Organisation, User
     from portvakt.model.provider import Quota
     from portvakt.model.values import Instant
 

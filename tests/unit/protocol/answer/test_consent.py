@@ -9,10 +9,10 @@ import pytest
 
 from behalf_store import CALLBACK, CHALLENGE, NUMBER, World, a_world, granted
 from builders import NOW, PEPPER, a_user
-from portvakt.model.behalf import Grant, Organisation, Session, SessionFacts, Transaction
+from portvakt.model.behalf import Grant, Session, SessionFacts, Transaction
 from portvakt.model.change import AddCode, AddGrant, AddTransaction, AnswerTransaction, Applied
 from portvakt.model.decision import Granted, Refused
-from portvakt.model.nouns import ClientAuthentication
+from portvakt.model.nouns import ClientAuthentication, Organisation
 from portvakt.model.values import GrantId, Instant, IssuerName, OrganisationNumber, SessionId, UserId
 from portvakt.protocol.answer.authorize import Authorization, SendBack, Target
 from portvakt.protocol.answer.consent import (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from builders import NOW, a_user, an_issuer
-from portvakt.model.behalf import Ended, Grant, Organisation, Password, Session
+from portvakt.model.behalf import Ended, Grant, Password, Session
 from portvakt.model.change import (
     AddMember,
     AddOrganisation,
@@ -22,6 +22,7 @@ from portvakt.model.change import (
     SetUserDisabled,
 )
 from portvakt.model.decision import Granted, Refused
+from portvakt.model.nouns import Organisation
 from portvakt.model.values import ClientId, GrantId, Instant, OrganisationNumber, SessionId
 from portvakt.protocol.govern.people import (
     add_member,
