@@ -116,6 +116,7 @@ class _Table:
             title=title,
             colour=colour,
             test=test,
+            administration=own_issuer(base_url).audience,
         )
 
     def _provider(self, found: Found) -> Provider | None:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from portvakt.model.decision import Tokens
 from portvakt.model.provider import EmptyScope
 from portvakt.model.values import Seconds, Secret
+from portvakt.protocol.answer.asked import audience_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Mapping
 
     from portvakt.jose.signing import Signer
     from portvakt.model.behalf import Standing
@@ -20,7 +21,7 @@ JTI_OCTETS = 16
 
 
 def client_claims(
-    issuer: Issuer, facts: ClientFacts, scopes: Iterable[str], *, jti: str, now: Instant
+    issuer: Issuer, facts: ClientFacts, scopes: Collection[str], *, jti: str, now: Instant
 ) -> dict[str, object]:
     """Return the claims of a client's own token: it is the subject, with the roles of the user whom it belongs to."""
     client_id = facts.client.id
@@ -31,7 +32,7 @@ def client_claims(
 
 
 def user_claims(
-    issuer: Issuer, standing: Standing, scopes: Iterable[str], *, jti: str, now: Instant
+    issuer: Issuer, standing: Standing, scopes: Collection[str], *, jti: str, now: Instant
 ) -> dict[str, object]:
     """Return the claims of a token by which a client acts for a user: the user is the subject, `gid` the grant."""
     claims = _claims(issuer, standing.user.id, standing.client.client.id, scopes, jti=jti, now=now)
@@ -63,12 +64,12 @@ def tokens_for(
 
 
 def _claims(
-    issuer: Issuer, subject: str, client_id: ClientId, scopes: Iterable[str], *, jti: str, now: Instant
+    issuer: Issuer, subject: str, client_id: ClientId, scopes: Collection[str], *, jti: str, now: Instant
 ) -> dict[str, object]:
     claims: dict[str, object] = {
         "iss": issuer.url,
         "sub": subject,
-        "aud": issuer.audience,
+        "aud": audience_of(issuer, scopes),
         "client_id": client_id,
         "iat": now,
         "exp": now + issuer.lifetime,

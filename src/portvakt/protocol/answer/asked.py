@@ -6,8 +6,11 @@ import re
 from typing import TYPE_CHECKING
 
 from portvakt.model.decision import INVALID_SCOPE, INVALID_TARGET, Refused
+from portvakt.protocol.own_scopes import SELF_SERVICE
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from portvakt.model.nouns import Client, Issuer
     from portvakt.model.provider import Provider
 
@@ -48,11 +51,34 @@ def narrow_scopes(given: tuple[str, ...], asked: str | None) -> tuple[str, ...] 
     return scopes
 
 
-def refuse_resource(issuer: Issuer, asked: str | None) -> Refused | None:
-    """Refuse a `resource` that is no API of the issuer (RFC 8707 §2). `asked` holds them with spaces between."""
-    if asked is None or set(asked.split(" ")) == {issuer.audience}:
+def audience_of(issuer: Issuer, scopes: Collection[str]) -> str:
+    """Return the `aud` of a token of these scopes: the administration's where they are its scopes, else the API's."""
+    return issuer.administration if _administers(issuer, scopes) else issuer.audience
+
+
+def refuse_audience(issuer: Issuer, scopes: Collection[str], resource: str | None) -> Refused | None:
+    """Refuse scopes of two APIs in one token (RFC 9068 §3), and a `resource` that is not the one that they are for."""
+    if issuer.administration and SELF_SERVICE & set(scopes) and not _administers(issuer, scopes):
+        text = "portvakt:read and portvakt:manage are for the administration alone: ask for no other scope with them."
+        return Refused(INVALID_SCOPE, text)
+    return refuse_resource({audience_of(issuer, scopes)}, resource)
+
+
+def apis_of(issuer: Issuer) -> set[str]:
+    """Return what a token of the issuer may be for, by `aud`."""
+    return {issuer.audience, issuer.administration} - {""}
+
+
+def refuse_resource(apis: set[str], asked: str | None) -> Refused | None:
+    """Refuse a `resource` that is not one of the APIs (RFC 8707 §2). `asked` holds them with spaces between."""
+    named = set() if asked is None else set(asked.split(" "))
+    if len(named) <= 1 and named <= apis:
         return None
     return Refused(INVALID_TARGET, "resource names no API of this server.")
+
+
+def _administers(issuer: Issuer, scopes: Collection[str]) -> bool:
+    return bool(issuer.administration and scopes) and set(scopes) <= SELF_SERVICE
 
 
 def _read(asked: str) -> tuple[str, ...] | None:

@@ -21,9 +21,10 @@ from portvakt.model.decision import (
 from portvakt.model.nouns import ClientAuthentication
 from portvakt.model.provider import LoopbackPort, Prompt
 from portvakt.model.values import OrganisationNumber, Seconds
-from portvakt.protocol.answer.asked import ask_scopes, refuse_resource
+from portvakt.protocol.answer.asked import apis_of, ask_scopes, refuse_audience, refuse_resource
 from portvakt.protocol.answer.token import AUTHORIZATION_CODE
 from portvakt.protocol.live import why_client_is_dead
+from portvakt.protocol.own_scopes import SELF_SERVICE
 from portvakt.wire.redirect_uri import LOOPBACK_LITERALS, LOOPBACK_NAMES, answer_uri, matches
 
 if TYPE_CHECKING:
@@ -128,9 +129,13 @@ def check_request(issuer: Issuer, request: AuthorizeRequest, target: Target) -> 
         refused = check(asked)
         if refused is not None:
             return refused
-    scopes = ask_scopes(issuer.provider, target.facts.client, request.parameters.get("scope"))
+    own = SELF_SERVICE if issuer.administration else frozenset[str]()
+    scopes = ask_scopes(issuer.provider, target.facts.client, request.parameters.get("scope"), own=own)
     if isinstance(scopes, Refused):
         return scopes
+    refused = refuse_audience(issuer, scopes, request.parameters.get("resource"))
+    if refused is not None:
+        return refused
     number = request.parameters.get("organisation_number")
     prompts = prompts_of(issuer, request) or frozenset()
     return Authorization(
@@ -209,7 +214,7 @@ def client_uses_codes(asked: Asked) -> Refused | None:
 
 def resource_is_known(asked: Asked) -> Refused | None:
     """RFC 8707 §2.1."""
-    return refuse_resource(asked.issuer, asked.request.parameters.get("resource"))
+    return refuse_resource(apis_of(asked.issuer), asked.request.parameters.get("resource"))
 
 
 def challenge_is_s256(asked: Asked) -> Refused | None:

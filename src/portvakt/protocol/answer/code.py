@@ -19,7 +19,7 @@ from portvakt.model.decision import INVALID_GRANT, UNAUTHORIZED_CLIENT, Granted,
 from portvakt.model.provider import CodeRedirect, Refresh
 from portvakt.model.values import FamilyId, Instant, Secret
 from portvakt.protocol.answer.access_token import JTI_OCTETS, tokens_for, user_claims
-from portvakt.protocol.answer.asked import refuse_resource
+from portvakt.protocol.answer.asked import refuse_audience
 from portvakt.protocol.answer.refresh import refresh_token_row
 from portvakt.protocol.answer.token import AUTHORIZATION_CODE, REFRESH_TOKEN
 from portvakt.protocol.credentials import SECRET_OCTETS, Kind, mint, mint_id, opaque_digest
@@ -143,7 +143,8 @@ def by_who_began(exchange: Exchange) -> Refused | None:
 
 def for_a_known_resource(exchange: Exchange) -> Refused | None:
     """RFC 8707 §2.2: the API that the token is for."""
-    return refuse_resource(exchange.issuer, exchange.request.parameters.get("resource"))
+    scopes = scopes_left(exchange.facts.standing)
+    return refuse_audience(exchange.issuer, scopes, exchange.request.parameters.get("resource"))
 
 
 def still_standing(exchange: Exchange) -> Refused | None:

@@ -1,8 +1,9 @@
 """The introspection endpoint (RFC 7662): is this token good, and what does it say.
 
 Asked by a client about its own tokens, or by an API that has the scope `portvakt:introspect` about the access tokens
-that it is shown. Whoever else asks learns what they would of a made-up token: that it is not active. A scope that the
-client lost since is not told; a token of which none is left is not active.
+that it is shown, but for those of the administration: no API may take one. Whoever else asks learns what they would of
+a made-up token: that it is not active. A scope that the client lost since is not told; a token of which none is left is
+not active.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def introspect(
         return Granted(INACTIVE)
     if isinstance(presented, RefreshFacts):
         return Granted(_refresh_token(issuer, authenticated, presented, now))
-    return Granted(_access_token(authenticated, presented))
+    return Granted(_access_token(issuer, authenticated, presented))
 
 
 def _refresh_token(
@@ -65,9 +66,10 @@ def _refresh_token(
     return told if token.expires_at is None else {**told, "exp": token.expires_at}
 
 
-def _access_token(authenticated: Authenticated, facts: AccessFacts) -> Mapping[str, object]:
+def _access_token(issuer: Issuer, authenticated: Authenticated, facts: AccessFacts) -> Mapping[str, object]:
     caller = authenticated.facts.client
-    if facts.token.client_id != caller.id and INTROSPECT not in caller.scopes:
+    may_ask = INTROSPECT in caller.scopes and facts.token.claims["aud"] == issuer.audience
+    if facts.token.client_id != caller.id and not may_ask:
         return INACTIVE
     if facts.token.grant_id is None:
         client = None if why_client_is_dead(facts.client) else facts.client

@@ -23,7 +23,7 @@ from portvakt.model.decision import INVALID_GRANT, INVALID_SCOPE, UNAUTHORIZED_C
 from portvakt.model.provider import Refresh
 from portvakt.model.values import Instant, Secret
 from portvakt.protocol.answer.access_token import JTI_OCTETS, tokens_for, user_claims
-from portvakt.protocol.answer.asked import narrow_scopes, refuse_resource
+from portvakt.protocol.answer.asked import narrow_scopes, refuse_audience
 from portvakt.protocol.answer.token import REFRESH_TOKEN, Authenticated
 from portvakt.protocol.credentials import SECRET_OCTETS, Kind, keep_opaque, mint, opaque_digest
 from portvakt.protocol.ending import end_family
@@ -124,7 +124,7 @@ def _renew(renewal: Renewal, *, pepper: bytes, signer: Signer, random: bytes) ->
     scopes = narrow_scopes(scopes_left(standing), request.parameters.get("scope"))
     if isinstance(scopes, Refused):
         return scopes
-    refused = refuse_resource(issuer, request.parameters.get("resource"))
+    refused = refuse_audience(issuer, scopes, request.parameters.get("resource"))
     if refused is not None:
         return refused
     claims = user_claims(issuer, standing, scopes, jti=random[:JTI_OCTETS].hex(), now=renewal.now)

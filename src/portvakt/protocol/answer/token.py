@@ -20,7 +20,7 @@ from portvakt.model.decision import (
 from portvakt.model.nouns import ClientAuthentication
 from portvakt.model.provider import Refresh
 from portvakt.protocol.answer.access_token import client_claims, tokens_for
-from portvakt.protocol.answer.asked import ask_scopes, refuse_resource
+from portvakt.protocol.answer.asked import ask_scopes, refuse_audience
 from portvakt.protocol.credentials import digest, matching
 from portvakt.protocol.live import why_client_is_dead
 from portvakt.protocol.own_scopes import OWN_SCOPES
@@ -124,11 +124,11 @@ def issue(
     client = authenticated.facts.client
     if request.grant_type != CLIENT_CREDENTIALS or CLIENT_CREDENTIALS not in client.grants:
         return Refused(UNAUTHORIZED_CLIENT, "The client may not use this grant_type.")
-    refused = refuse_resource(issuer, request.parameters.get("resource"))
-    if refused is not None:
-        return refused
     scopes = ask_scopes(issuer.provider, client, request.parameters.get("scope"), own=OWN_SCOPES)
     if isinstance(scopes, Refused):
         return scopes
+    refused = refuse_audience(issuer, scopes, request.parameters.get("resource"))
+    if refused is not None:
+        return refused
     claims = client_claims(issuer, authenticated.facts, scopes, jti=jti, now=now)
     return Granted(tokens_for(issuer, claims, signer=signer, expires_in=issuer.lifetime))

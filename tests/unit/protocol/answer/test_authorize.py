@@ -101,6 +101,18 @@ def test_without_a_scope_it_is_the_clients_default_one() -> None:
     assert (outcome.scopes, outcome.organisation, outcome.locale) == (("read",), None, None)
 
 
+def test_scopes_of_the_administration_are_asked_for_alone() -> None:
+    issuer = replace(an_issuer(), administration="https://id.example/admin/api/v1")
+    facts = a_registered_client(CALLBACK, scopes=("read", "portvakt:read"))
+
+    alone = checked(facts, issuer, scope="portvakt:read")
+    mixed = checked(facts, issuer, scope="portvakt:read read")
+
+    assert isinstance(alone, Authorization)
+    assert alone.scopes == ("portvakt:read",)
+    assert refusal(mixed) == "invalid_scope"
+
+
 def test_an_unknown_or_disabled_client_has_no_target() -> None:
     facts = a_registered_client()
 

@@ -327,3 +327,21 @@ def test_a_token_says_itself_what_it_rests_on() -> None:
     assert bare.token.grant_id is None
     assert "user_abc" not in repr(found.token)
     assert a_client().client.id == found.token.client_id
+
+
+def test_a_token_for_the_administration_is_told_of_to_its_client_alone() -> None:
+    world = a_world()
+    world.issuer = replace(world.issuer, administration="https://id.example/admin/api/v1")
+    claims = {
+        "iss": world.issuer.url,
+        "aud": world.issuer.administration,
+        "client_id": world.client.client.id,
+        "exp": NOW + 60,
+        "jti": "j",
+    }
+    token = a_signer(PROVIDERS["standard"]).sign(claims)
+    other = another_client()
+    api = replace(other.facts, client=replace(other.facts.client, scopes=(INTROSPECT,)))
+
+    assert told(world, token)["aud"] == world.issuer.administration
+    assert told(world, token, replace(other, facts=api)) == INACTIVE
