@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from access_tokens import AUDIENCE, ISSUER, a_key, a_token
+from access_tokens import AUDIENCE, ISSUER, NOW, a_key, a_token
 from guard_builders import Clock, a_guard, bearing
-from portvakt.guard import ApiKeys, ApiKeysUnanswered, Denied, Guard, Verified
+from portvakt.guard import ApiKeys, ApiKeysUnanswered, Denied, Guard, RevocationPage, Revoked, Verified
 from portvakt.guard.api_keys import KEPT, MOST_A_SECOND
+from portvakt.model.values import Instant
 from raw_server import raw_server, response
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ TOLD: dict[str, object] = {
     "aud": AUDIENCE,
     "sub": "user_1",
     "jti": "key_1",
-    "iat": 0,
+    "iat": NOW,
     "scope": "read",
 }
 
@@ -93,6 +94,22 @@ async def test_G7_a_revoked_key_is_refused_within_five_seconds() -> None:
     assert await entered(guard, key) == 401
     clock.advance(-60)
     assert isinstance(await entered(guard, key), Verified)
+
+
+class OneUser:
+    """A list that names one user, once."""
+
+    async def after(self, cursor: str | None) -> RevocationPage:
+        entry = Revoked("user", "user_1", Instant(NOW + 86_400), Instant(NOW))
+        return RevocationPage("1", (entry,) if cursor is None else ())
+
+
+async def test_G7_the_key_of_a_user_who_is_enabled_again_gets_in_again_at_once() -> None:
+    source, clock = Source(), Clock()
+    guard = a_guard(api_keys=source, revocations=OneUser(), clock=clock)
+    assert await entered(guard, a_token({"sub": "user_1", "iat": NOW})) == 401
+
+    assert isinstance(await entered(guard, an_api_key()), Verified)
 
 
 async def test_a_crowd_with_one_key_asks_once() -> None:

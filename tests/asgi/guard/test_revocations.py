@@ -70,12 +70,19 @@ def of_a_grant(name: str = "grant_1", **claims: object) -> str:
 
 @pytest.mark.parametrize(
     ("kind", "name"),
-    [("grant", "grant_1"), ("client", "client_1"), ("user", "user_1"), ("token", "token-1"), ("key", "")],
+    [
+        ("grant", "grant_1"),
+        ("client", "client_1"),
+        ("user", "user_1"),
+        ("organisation", "312047152"),
+        ("token", "token-1"),
+        ("key", ""),
+    ],
 )
 async def test_G7_each_kind_of_revocation_refuses_the_tokens_that_it_names(kind: str, name: str) -> None:
     source, clock = Source(), Clock()
     guard = a_guard(revocations=source, clock=clock)
-    token = of_a_grant(sub="user_1")
+    token = of_a_grant(sub="user_1", organisation_number="312047152")
     verified = await guard.verify(bearing(token))
 
     source.revoked.append(Revoked(kind, name or verified.key_id, LATER))
@@ -97,6 +104,35 @@ async def test_G7_nothing_else_is_refused() -> None:
     assert await is_let_in(guard, of_a_grant("grant_2"))
     assert await is_let_in(guard, a_token())
     assert not await is_let_in(guard, of_a_grant())
+
+
+@pytest.mark.parametrize("kind", ["client", "user", "organisation"])
+async def test_G7_what_is_enabled_again_gets_in_with_what_was_issued_since(kind: str) -> None:
+    names = {"client": "client_1", "user": "user_1", "organisation": "312047152"}
+    clock = Clock()
+    guard = a_guard(revocations=Source(Revoked(kind, names[kind], LATER, Instant(NOW + 5))), clock=clock)
+    clock.advance(10)
+
+    let_in = {
+        at: await is_let_in(guard, of_a_grant(sub="user_1", organisation_number="312047152", iat=NOW + at))
+        for at in (0, 5, 6)
+    }
+
+    assert let_in == {0: False, 5: False, 6: True}
+
+
+async def test_G7_of_several_entries_for_one_thing_the_strictest_counts() -> None:
+    twice = [Revoked("user", "user_1", LATER, Instant(NOW + moment)) for moment in (5, 3)]
+    for_ever = [Revoked("client", "client_2", LATER), Revoked("client", "client_2", LATER, Instant(NOW - 9))]
+    soon_over = [Revoked("grant", "grant_3", LATER), Revoked("grant", "grant_3", Instant(NOW + 8))]
+    clock = Clock()
+    guard = a_guard(revocations=Source(*twice, *for_ever, *soon_over), clock=clock)
+    clock.advance(10)
+
+    assert not await is_let_in(guard, a_token({"sub": "user_1", "iat": NOW + 5}))
+    assert await is_let_in(guard, a_token({"sub": "user_1", "iat": NOW + 6}))
+    assert not await is_let_in(guard, a_token({"client_id": "client_2", "iat": NOW + 6}))
+    assert not await is_let_in(guard, of_a_grant("grant_3"))
 
 
 async def test_G7_a_token_that_was_seen_is_refused_within_five_seconds_of_its_revocation() -> None:
@@ -316,6 +352,7 @@ async def fake_list() -> AsyncIterator[tuple[list[bytes], RawServer]]:
         response(b'{"cursor":"7","revocations":[1]}'),
         response(b'{"cursor":"7","revocations":[{"kind":"grant","id":"x"}]}'),
         response(b'{"cursor":"7","revocations":[{"kind":"grant","id":"x","until":true}]}'),
+        response(b'{"cursor":"7","revocations":[{"kind":"user","id":"x","until":9,"before":"1"}]}'),
         b"",
     ],
 )
@@ -360,6 +397,12 @@ def test_a_page_may_say_more_than_is_known() -> None:
     body = b'{"cursor":"c","revocations":[{"kind":"user","id":"u","until":3,"why":"x"}],"more":1}'
 
     assert read_page(body) == RevocationPage("c", (Revoked("user", "u", Instant(3)),))
+
+
+def test_a_page_says_from_when_on_something_may_begin_again() -> None:
+    body = b'{"cursor":"c","revocations":[{"kind":"user","id":"u","until":3,"before":2}]}'
+
+    assert read_page(body) == RevocationPage("c", (Revoked("user", "u", Instant(3), Instant(2)),))
 
 
 def test_settings_that_cannot_be_right_are_refused() -> None:

@@ -14,6 +14,8 @@ from portvakt.guard import Denied, Guard
 from portvakt.guard.revocations import WAIT_AT
 from portvakt.model.change import Applied, SetClientDisabled
 from portvakt.model.nouns import ClientAuthentication
+from portvakt.model.values import ClientId, KeyId, OrganisationNumber, UserId
+from portvakt.protocol.ending import end_client, end_key, end_organisation, end_user
 from portvakt.protocol.own_scopes import REVOCATIONS
 from portvakt.server.own_keys import OwnKeys
 from portvakt.server.revocations import OwnRevocations
@@ -56,6 +58,26 @@ async def test_a_grant_that_ended_is_told_once_and_after_its_cursor_no_more(stan
     assert entry["id"].startswith("grant_")
     assert again.json() == {"cursor": after.json()["cursor"], "revocations": []}
     assert (after.header("content-type"), after.header("cache-control")) == ("application/json", "no-store")
+
+
+async def test_G7_whatever_ends_is_told_and_what_may_begin_again_with_the_moment(standard: Serving) -> None:
+    guard = await a_guards_client(standard, STANDARD)
+    name, until = STANDARD.name, NOW + 86_400 + 60
+
+    for ended in (
+        end_client(name, ClientId("client_1"), NOW),
+        end_user(name, UserId("user_1"), NOW),
+        end_organisation(name, OrganisationNumber("312047152"), NOW),
+        end_key(name, KeyId("key_1"), NOW),
+    ):
+        assert await standard.store.apply([ended]) == Applied()
+
+    assert (await listed(standard, STANDARD, guard)).json()["revocations"] == [
+        {"kind": "client", "id": "client_1", "until": until, "before": NOW},
+        {"kind": "user", "id": "user_1", "until": until, "before": NOW},
+        {"kind": "organisation", "id": "312047152", "until": until, "before": NOW},
+        {"kind": "key", "id": "key_1", "until": until},
+    ]
 
 
 async def test_I1_F1_replays_are_told_too(standard: Serving) -> None:

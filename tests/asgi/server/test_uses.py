@@ -58,6 +58,15 @@ async def test_uses_are_written_once_for_all_at_the_stop(database: Path, store: 
     assert await last_use(store, STANDARD) is None
 
 
+async def test_what_is_written_says_from_where_a_secret_was_used(database: Path, store: FailingStore) -> None:
+    async with serving(database, [STANDARD], store=store) as served:
+        await served.ask(STANDARD)
+
+    facts = await store.client_facts(STANDARD.name, known(STANDARD).client_id)
+    assert facts is not None
+    assert facts.secrets[0].last_used_from == "192.0.2.1"
+
+
 async def test_uses_are_written_now_and_then(
     database: Path, store: FailingStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
