@@ -55,11 +55,14 @@ def test_K4_a_client_is_written_with_moments_as_text_and_its_secret_by_both_ends
         "name": "x",
         "description": "",
         "owner": "ann@example.com",
+        "organisation": None,
         "authentication": "any_secret",
         "grants": ["client_credentials"],
         "redirect_uris": [],
         "scopes": ["read"],
         "default_scopes": [],
+        "token_quota": None,
+        "api_quota": None,
         "enabled": True,
         "created": "2026-11-22T16:00:00Z",
         "secrets": [
@@ -70,6 +73,7 @@ def test_K4_a_client_is_written_with_moments_as_text_and_its_secret_by_both_ends
                 "created": "2026-11-22T16:00:00Z",
                 "expires": "2026-11-23T16:00:00Z",
                 "last_used": None,
+                "last_used_from": None,
                 "state": "expiring",
             }
         ],
