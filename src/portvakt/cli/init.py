@@ -44,8 +44,8 @@ _TEMPLATE = """\
 {secret}
 
 # One table for each issuer. It exists from the next start or command on.
-# providers: breeze, luca, prisjakt, standard. The installation has one issuer more of its own, portvakt, whose users
-# are its operators.
+# providers: breeze, luca, prisjakt, standard, or a file that describes your own, such as "acme.toml". The
+# installation has one issuer more of its own, portvakt, whose users are its operators.
 
 [issuers.breeze]
 provider = "breeze"

@@ -102,13 +102,13 @@ def title() -> Reader:
 
 def text(*, places: bool = False) -> Reader:
     """What callers are told. With `places` it may hold `{limit}`, `{window}` and `{seconds}`, to be read back."""
-    takes = f'a text of up to {LONGEST_TEXT} ASCII characters, none of them a line break, " or \\'
+    takes = f"a text of up to {LONGEST_TEXT} ASCII characters"
     if places:
-        takes += ", in which {limit}, {window} and {seconds} stand for the numbers"
+        takes += ", with the places {limit}, {window} and {seconds}"
 
     def read(value: object) -> str:
         if not isinstance(value, str) or _TEXT.fullmatch(value) is None:
-            raise Unfit(f"must be {takes}")
+            raise Unfit(f'must be {takes}, none of them a line break, " or \\')
         if places:
             _check_places(value)
         return value
@@ -126,13 +126,12 @@ def _check_places(said: str) -> None:
 
 def path(*, may_be_empty: bool = False) -> Reader:
     """A path below a URL."""
-    takes = 'a path such as "/oauth/token": segments of letters, digits and -._~, without a slash at the end'
-    takes += ', or ""' if may_be_empty else ""
+    takes = 'a path such as "/oauth/token"' + (', or ""' if may_be_empty else "")
 
     def read(value: object) -> str:
         empty = may_be_empty and value == ""
         if not isinstance(value, str) or not (empty or (len(value) <= LONGEST_PATH and _PATH.fullmatch(value))):
-            raise Unfit(f"must be {takes}")
+            raise Unfit(f"must be {takes}: letters, digits and -._~ between the slashes, and no slash at the end")
         return value
 
     return Reader(takes, read)
@@ -245,7 +244,7 @@ def _entry(reader: Reader, entry: object) -> object:
 
 def scope() -> Reader:
     """One scope (RFC 6749 §3.3). Those that begin with `portvakt:` are the server's own."""
-    takes = 'a scope: 1 to 100 visible ASCII characters but " and \\, not beginning with portvakt:'
+    takes = "a scope: 1 to 100 visible ASCII characters, not beginning with portvakt:"
     return matching(r"(?!portvakt:)[\x21\x23-\x5b\x5d-\x7e]{1,100}", takes)
 
 
