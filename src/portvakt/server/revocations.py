@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import replace
+from hashlib import sha256
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
@@ -22,6 +25,8 @@ from portvakt.wire.errors import WireError
 from portvakt.wire.www_authenticate import bearer_challenge, parse_bearer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from portvakt.model.behalf import Revocation
     from portvakt.model.message import Reply
     from portvakt.model.nouns import ClientFacts, Issuer
@@ -33,7 +38,7 @@ PATH = "/revocations"
 PAGE = 1000
 """How many are told at once, or a few more."""
 
-_LONGEST_CURSOR = 18
+_CURSOR = re.compile(r"[0-9]{1,18}(?:-[0-9a-f]{16})?")
 _NOT_GET = Refused(INVALID_REQUEST, "This list is read with GET.", 405)
 _NO_CURSOR = Refused(INVALID_REQUEST, "after is not a cursor of this list.")
 _MISSING_SCOPE = Refused(INSUFFICIENT_SCOPE, f"This needs the scope {REVOCATIONS}.", 403)
@@ -41,7 +46,12 @@ _BAD_TOKEN = Refused(INVALID_TOKEN, "The access token is missing, expired or not
 
 
 class OwnRevocations:
-    """The list of an issuer in this same process."""
+    """The list of an issuer in this same process.
+
+    A cursor says the number of the last that was told and, by a digest, what it was. A database that was restored from
+    a backup gives the same numbers again, to other things: who comes with a cursor that does not fit what is there
+    begins at the first, also where the last was only cleaned away.
+    """
 
     def __init__(self, issuer: Issuer, store: Store) -> None:
         self._issuer = issuer
@@ -49,9 +59,12 @@ class OwnRevocations:
 
     async def after(self, cursor: str | None) -> RevocationPage:
         """Return what was taken back since a cursor that was given, oldest first."""
-        after = FIRST_REVOCATION if cursor is None else int(cursor)
-        following, found = await self._store.revocations(self._issuer.name, after, PAGE)
-        return RevocationPage(str(following), tuple(map(_told, found)))
+        name, revocations = self._issuer.name, self._store.revocations
+        number = int((cursor or "").partition("-")[0] or FIRST_REVOCATION)
+        if number and cursor != _cursor((await revocations(name, number - 1, 1))[1]):
+            number, cursor = FIRST_REVOCATION, None
+        _, found = await revocations(name, number, PAGE)
+        return RevocationPage(_cursor(found) if found else cursor or str(FIRST_REVOCATION), tuple(map(_told, found)))
 
 
 class RevocationList:
@@ -80,7 +93,7 @@ class RevocationList:
             return _MISSING_SCOPE
         query = parse_qs(call.scope["query_string"].decode("latin-1"), keep_blank_values=True)
         asked = query.get("after", [])
-        if len(asked) > 1 or not all(_is_cursor(cursor) for cursor in asked):
+        if len(asked) > 1 or not all(_CURSOR.fullmatch(cursor) for cursor in asked):
             return _NO_CURSOR
         page = await self._list.after(asked[0] if asked else None)
         return Granted(json_reply({"cursor": page.cursor, "revocations": [_shown(each) for each in page.revocations]}))
@@ -147,5 +160,10 @@ def _shown(told: Revoked) -> dict[str, str | int]:
     return entry if told.before is None else {**entry, "before": told.before}
 
 
-def _is_cursor(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= _LONGEST_CURSOR
+def _cursor(found: Sequence[Revocation]) -> str:
+    """Return the cursor of who was told these, of which all that share the last one's number are here."""
+    if not found:
+        return ""
+    number = found[-1].sequence
+    last = [(each.kind, each.id, each.until, each.before) for each in found if each.sequence == number]
+    return f"{number}-{sha256(json.dumps(last).encode()).hexdigest()[:16]}"

@@ -9,12 +9,12 @@ import pytest
 from acting import COMPANY, a_company, an_application, ask, exchange, post, refresh, tokens
 from acting import a_code as agreed
 from builders import NOW
-from issuing import BREEZE, CANARY, LUCA, PRISJAKT, STANDARD, a_client, basic, error, known, opened, serving
+from issuing import BREEZE, CANARY, LUCA, PRISJAKT, STANDARD, a_client, a_copy, basic, error, known, opened, serving
 from portvakt.guard import Denied, Guard
-from portvakt.guard.revocations import WAIT_AT
+from portvakt.guard.revocations import WAIT_AT, RevocationPage, TakenBack
 from portvakt.model.change import Applied, SetClientDisabled
 from portvakt.model.nouns import ClientAuthentication
-from portvakt.model.values import ClientId, KeyId, OrganisationNumber, UserId
+from portvakt.model.values import ClientId, Instant, KeyId, OrganisationNumber, UserId
 from portvakt.protocol.ending import end_client, end_key, end_organisation, end_user
 from portvakt.protocol.own_scopes import REVOCATIONS
 from portvakt.server.own_keys import OwnKeys
@@ -158,7 +158,66 @@ async def test_G7_a_disabled_client_reads_it_no_more(standard: Serving) -> None:
     assert error(await listed(standard, STANDARD, bearer)) == (401, "invalid_token")
 
 
-@pytest.mark.parametrize("cursor", ["x", "-1", "1.5", "", "9" * 19, "٣", "1&after=2"])
+async def test_a_list_from_a_backup_is_told_from_its_beginning(database: Path, tmp_path: Path) -> None:
+    """Its numbers are given again, to other things: lower ones than the guard knows, and after a while the same."""
+    (tmp_path / "backup").mkdir()
+    backup = a_copy(database, tmp_path / "backup")
+    name = STANDARD.name
+
+    async def end(served: Serving, *users: str) -> None:
+        for user in users:
+            assert await served.store.apply([end_user(name, UserId(user), NOW)]) == Applied()
+
+    async with serving(database, [STANDARD]) as served:
+        await end(served, "before_1", "before_2", "before_3")
+        lost = await OwnRevocations(STANDARD, served.store).after(None)
+
+    async with serving(backup, [STANDARD]) as served:
+        own = OwnRevocations(STANDARD, served.store)
+        told = []
+        for user in ("after_1", "after_2", "after_3", "after_4"):
+            await end(served, user)
+            told.append([each.id for each in (await own.after(lost.cursor)).revocations])
+        whole = await own.after(None)
+        again = await own.after(whole.cursor)
+        await end(served, "after_5")
+        more = await own.after(whole.cursor)
+
+    everybody = ["after_1", "after_2", "after_3", "after_4"]
+    assert told == [everybody[:count] for count in (1, 2, 3, 4)]
+    assert (again.cursor, again.revocations) == (whole.cursor, ())
+    assert [each.id for each in more.revocations] == ["after_5"]
+
+
+async def test_a_guard_goes_on_by_a_list_that_was_restored_and_forgets_nothing_that_it_knew(
+    database: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "backup").mkdir()
+    backup = a_copy(database, tmp_path / "backup")
+    name = STANDARD.name
+    async with serving(database, [STANDARD]) as before, serving(backup, [STANDARD]) as after:
+        sources = [OwnRevocations(STANDARD, served.store) for served in (before, after)]
+
+        class Restored:
+            async def after(self, cursor: str | None) -> RevocationPage:
+                return await sources[0].after(cursor)
+
+        now = [NOW]
+        taken_back = TakenBack(Restored(), lambda: now[0], refuses_unread=False)
+        for served, users in ((before, ("one", "two", "three")), (after, ("four",))):
+            for user in users:
+                assert await served.store.apply([end_user(name, UserId(user), NOW)]) == Applied()
+        await taken_back.look(now[0])
+        sources.reverse()
+        now[0] = Instant(NOW + WAIT_AT)
+        await taken_back.look(now[0])
+
+    assert {key for _, key in taken_back._ends} == {"one", "two", "three", "four"}
+
+
+@pytest.mark.parametrize(
+    "cursor", ["x", "-1", "1.5", "1-", "1-5", "1-" + "g" * 16, "-" + "0" * 16, "", "9" * 19, "٣", "1&after=2"]
+)
 async def test_a_cursor_is_one_that_was_given(standard: Serving, cursor: str) -> None:
     guard = await a_guards_client(standard, STANDARD)
 
