@@ -29,6 +29,7 @@ DEVELOPER = "developer"
 class Actor:
     """Somebody who administers. `issuer` and `user`: whose user they are; None, an operator at the command line.
 
+    A client of an organisation has an issuer and no user: it administers that organisation for nobody in particular.
     `administers`: the enabled organisations of `issuer` that they administer now.
     """
 
@@ -56,6 +57,11 @@ def actor_of(user: User, own: IssuerName, administers: frozenset[OrganisationNum
     )
 
 
+def actor_for(issuer: IssuerName, organisation: OrganisationNumber) -> Actor:
+    """Return what a client of an organisation is, that acts for itself."""
+    return Actor(issuer=issuer, administers=frozenset({organisation}))
+
+
 def not_found(what: str) -> Refused:
     """Return the answer about what is not there, or not theirs."""
     return Refused("not_found", f"There is no such {what}.", 404)
@@ -71,7 +77,7 @@ def may_client(actor: Actor, client: Client) -> bool:
     """Whether they may see and change a client."""
     if actor.operator:
         return True
-    if actor.issuer != client.issuer or actor.user is None:
+    if actor.issuer != client.issuer:
         return False
     if client.organisation is not None:
         return client.organisation in actor.administers
@@ -82,9 +88,11 @@ def may_own(actor: Actor, issuer: IssuerName, owner: UserId, organisation: Organ
     """Whether they may make a client of that user's or of that organisation's."""
     if actor.operator:
         return True
-    if actor.issuer != issuer or actor.user is None or owner != actor.user:
+    if actor.issuer != issuer or actor.user not in {owner, None}:
         return False
-    return actor.developer if organisation is None else organisation in actor.administers
+    if organisation is not None:
+        return organisation in actor.administers
+    return actor.developer and actor.user is not None
 
 
 def may_organisation(actor: Actor, issuer: IssuerName, number: OrganisationNumber) -> bool:
@@ -96,8 +104,8 @@ def may_read(actor: Actor, event: Event) -> bool:
     """Whether they may read a line of the log: of their organisations, or of what is their own."""
     if actor.operator:
         return True
-    if actor.issuer != event.issuer or actor.user is None:
+    if actor.issuer != event.issuer:
         return False
     if event.organisation is not None:
         return event.organisation in actor.administers
-    return event.user == actor.user
+    return actor.user is not None and event.user == actor.user
