@@ -270,6 +270,14 @@ class RevokeGrant:
 
 
 @dataclass(frozen=True, slots=True)
+class KeepGrant:
+    """Leave a grant as it is, for what is given because of it. Lost if it was revoked meanwhile, or is none."""
+
+    issuer: IssuerName
+    grant_id: GrantId
+
+
+@dataclass(frozen=True, slots=True)
 class AddCode:
     """Insert a code. Lost if there is one with that digest."""
 
@@ -417,6 +425,7 @@ Change = (
     | AnswerTransaction
     | AddGrant
     | RevokeGrant
+    | KeepGrant
     | AddCode
     | RedeemCode
     | AddFamily

@@ -22,7 +22,7 @@ from portvakt.pages.views import Company, Connected, Connection, Fault, Home, Lo
 from portvakt.protocol.answer.authorize import Target, find_target
 from portvakt.protocol.credentials import SECRET_OCTETS, Kind, keep_opaque, mint, mint_id
 from portvakt.protocol.ending import end_grant
-from portvakt.server.act import act
+from portvakt.server.act import TRIES, act
 from portvakt.server.browser import SESSION, clear_cookie, set_cookie
 from portvakt.server.desk import NotOurForm, query_value
 from portvakt.server.passwords import LONGEST, Busy
@@ -309,16 +309,22 @@ class Account:
         await desk.show(call, send, view, desk.locale(call, users=facts.user.locale))
 
     async def _revoke(self, facts: SessionFacts, form: dict[str, str]) -> None:
-        """End every grant of one line, all or none. One that another request ended meanwhile is as wanted."""
+        """End every grant of one line. One that another request ended meanwhile is as wanted.
+
+        Looked at again once they have ended: one of them may have given another a moment before.
+        """
         desk = self._desk
         line = (form.get("client", ""), form.get("organisation") or None)
 
-        def decide(grants: list[Grant]) -> Granted[None]:
+        def decide(grants: list[Grant]) -> Granted[bool]:
             theirs = (grant for grant in grants if (grant.client_id, grant.organisation) == line)
-            ends = (change for grant in theirs for change in end_grant(desk.issuer, grant, desk.clock()))
-            return Granted(None, tuple(ends))
+            ends = tuple(change for grant in theirs for change in end_grant(desk.issuer, grant, desk.clock()))
+            return Granted(bool(ends), ends)
 
-        await act(desk.store, lambda: self._grants(facts), decide)
+        for _ in range(TRIES):
+            ended = await act(desk.store, lambda: self._grants(facts), decide)
+            if isinstance(ended, Granted) and not ended.answer:
+                return
 
     async def _grants(self, facts: SessionFacts) -> list[Grant]:
         desk = self._desk

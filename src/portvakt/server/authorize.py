@@ -33,9 +33,9 @@ from portvakt.protocol.answer.authorize import (
 from portvakt.protocol.answer.consent import (
     Form,
     Why,
+    agreed_before,
     answer_transaction,
     give_again,
-    is_agreed,
     offer_companies,
     open_transaction,
     refuse_silently,
@@ -185,8 +185,9 @@ class Authorize:
         def decide(facts: tuple[Sequence[Grant], int]) -> Granted[SendBack | Transaction] | Refused:
             grants, pending = facts
             random, now = os.urandom(consent.RANDOM_OCTETS), desk.clock()
-            if is_agreed(issuer, checked, person, offered, grants):
-                return give_again(issuer, checked, person, offered, pepper=desk.pepper, random=random, now=now)
+            agreed = agreed_before(issuer, checked, person, offered, grants)
+            if agreed is not None:
+                return give_again(issuer, checked, person, agreed, pepper=desk.pepper, random=random, now=now)
             if checked.asks_nothing:
                 return refuse_silently(offered)
             return open_transaction(issuer, checked, person, pending=pending, random=random, now=now)

@@ -19,6 +19,7 @@ from portvakt.model.change import (
     AnswerTransaction,
     EndSession,
     ForgetReissue,
+    KeepGrant,
     NoteRepeat,
     RedeemCode,
     RedeemRefreshToken,
@@ -52,7 +53,15 @@ Addition = AddSession | AddTransaction | AddGrant | AddCode | AddFamily | AddRef
 Ending = EndSession | AnswerTransaction | RevokeGrant | RevokeFamily | RevokeApiKey
 OfFamily = AdvanceFamily | NoteRepeat
 BehalfChange = (
-    Addition | Ending | OfFamily | SetPassword | RedeemCode | RedeemRefreshToken | ForgetReissue | AddRevocation
+    Addition
+    | Ending
+    | OfFamily
+    | KeepGrant
+    | SetPassword
+    | RedeemCode
+    | RedeemRefreshToken
+    | ForgetReissue
+    | AddRevocation
 )
 
 
@@ -73,6 +82,9 @@ def statement_of(change: BehalfChange, dialect: str) -> Executable:
             return insert_or_replace(PASSWORDS, row_of(password), dialect)
         case EndSession() | AnswerTransaction() | RevokeGrant() | RevokeFamily() | RevokeApiKey():
             return _ending(change)
+        case KeepGrant(issuer, grant_id):
+            mine = (GRANTS.c.issuer == checked_id(issuer), GRANTS.c.id == checked_id(grant_id))
+            return GRANTS.update().where(*mine, GRANTS.c.revoked_at.is_(None)).values(revoked_at=None)
         case RedeemCode(issuer, digest, redeemed_at):
             mine = (CODES.c.issuer == checked_id(issuer), CODES.c.digest == checked_digest(digest))
             still = (CODES.c.redeemed_at.is_(None), _its_grant_lives(CODES))

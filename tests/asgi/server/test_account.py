@@ -155,6 +155,31 @@ async def test_what_another_request_ends_meanwhile_is_as_wanted_and_the_rest_end
     await store.close()
 
 
+@pytest.mark.parametrize("first", ["the revocation", "the code"])
+async def test_U9_a_line_that_is_revoked_while_it_gives_again_has_ended(
+    peopled_file: Path, tmp_path: Path, first: str
+) -> None:
+    path = a_copy(peopled_file, tmp_path)
+    store = FailingStore(path)
+    async with serving(path, [STANDARD], store=store) as served:
+        people = quick(served)
+        browser, other = people.browser(STANDARD), people.browser(STANDARD)
+        await browser.get_code(KARI)
+        other.cookies = dict(browser.cookies)
+        page = await browser.get(f"{browser.root}/connected")
+        line = (known(STANDARD, "app").client_id, KARI.companies[0])
+
+        if first == "the revocation":  # the code was decided on what was there before
+            store.beforehand["apply"] = lambda: revoke(browser, page, *line)
+            assert (await other.authorize()).has_form("/consent")
+        else:
+            store.beforehand["apply"] = lambda: other.get_code(KARI)
+            await revoke(browser, page, *line)
+
+        assert await store.grants_of_user(STANDARD.name, KARI.user_id) == ()
+    await store.close()
+
+
 async def test_nobody_revokes_for_somebody_else(people: Served) -> None:
     mine, theirs = people.browser(LUCA), people.browser(LUCA)
     code = await mine.get_code(KARI)

@@ -26,6 +26,7 @@ from portvakt.model.change import (
     Change,
     EndSession,
     ForgetReissue,
+    KeepGrant,
     Lost,
     NoteRepeat,
     RedeemCode,
@@ -146,6 +147,8 @@ async def everything(store: Store) -> dict[str, list[tuple[Any, ...]]]:
         AddGrant(a_grant(id=GrantId("new"), organisation=NOWHERE)),
         RevokeGrant(ACME, GrantId("nobody"), T),
         RevokeGrant(OTHER, GRANT, T),
+        KeepGrant(ACME, GrantId("nobody")),
+        KeepGrant(OTHER, GRANT),
         AddCode(a_code(challenge="else")),
         AddCode(a_code(digest=NEW, grant_id=GrantId("nobody"))),
         RedeemCode(ACME, NEW, T),
@@ -244,7 +247,7 @@ async def test_a_member_may_leave_and_come_back(kept: Store) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [RedeemCode(ACME, CODE, T), AdvanceFamily(ACME, FAMILY, 1), NoteRepeat(ACME, FAMILY, 0, 1)],
+    [RedeemCode(ACME, CODE, T), AdvanceFamily(ACME, FAMILY, 1), NoteRepeat(ACME, FAMILY, 0, 1), KeepGrant(ACME, GRANT)],
     ids=lambda change: type(change).__name__,
 )
 async def test_F6_I5_nothing_comes_from_a_grant_that_was_revoked(kept: Store, change: Change) -> None:
@@ -372,6 +375,7 @@ async def test_T13_an_id_that_could_never_be_read_is_not_written(store: Store, o
         AnswerTransaction(odd, TRANSACTION, T),
         AddGrant(a_grant(organisation=odd)),
         RevokeGrant(ACME, odd, T),
+        KeepGrant(ACME, odd),
         AddCode(a_code(grant_id=odd)),
         RedeemCode(odd, CODE, T),
         AddFamily(a_family(id=odd)),

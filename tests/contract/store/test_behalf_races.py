@@ -24,6 +24,7 @@ from portvakt.model.change import (
     AnswerTransaction,
     Applied,
     Change,
+    KeepGrant,
     Lost,
     NoteRepeat,
     RedeemCode,
@@ -204,6 +205,7 @@ async def test_F6_after_a_grant_was_revoked_nothing_was_redeemed_whoever_was_fir
         (AdvanceFamily(ACME, FAMILY, 1), RevokeGrant(ACME, GRANT, T)),
         (AdvanceFamily(ACME, FAMILY, 1), RevokeFamily(ACME, FAMILY, T)),
         (REPEAT, RevokeGrant(ACME, GRANT, T)),
+        (KeepGrant(ACME, GRANT), RevokeGrant(ACME, GRANT, T)),
         (REPEAT, RevokeFamily(ACME, FAMILY, T)),
     ],
 )

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from portvakt.model.behalf import Code, Grant, Transaction
-from portvakt.model.change import AddCode, AddGrant, AddTransaction, AnswerTransaction
+from portvakt.model.change import AddCode, AddGrant, AddTransaction, AnswerTransaction, KeepGrant
 from portvakt.model.decision import (
     ACCESS_DENIED,
     CONSENT_REQUIRED,
@@ -127,49 +127,53 @@ def choose_company(offered: Sequence[Organisation], form: Form) -> OrganisationN
     return OrganisationNumber(sent)
 
 
-def is_agreed(
+def agreed_before(
     issuer: Issuer,
     authorization: Authorization,
     person: SessionFacts,
     offered: Sequence[Organisation],
     grants: Iterable[Grant],
-) -> bool:
-    """Whether the user need not be asked: a live grant says so, for client, company and every scope.
+) -> Grant | None:
+    """Return why the user need not be asked: a live grant for client, company and every scope.
 
     Never for a public client: whoever uses its id would be let in without a question. Never where there is a choice.
     """
     client = authorization.target.facts.client
     if issuer.provider.consent is not Consent.REMEMBERED or authorization.asks_anew or len(offered) > 1:
-        return False
+        return None
     if client.authentication is ClientAuthentication.NONE:
-        return False
+        return None
     number = offered[0].number if offered else None
     agreed = (person.user.id, client.id, number)
-    return any(
-        (grant.user_id, grant.client_id, grant.organisation) == agreed
+    live = (
+        grant
+        for grant in grants
+        if (grant.user_id, grant.client_id, grant.organisation) == agreed
         and grant.revoked_at is None
         and set(authorization.scopes) <= set(grant.scopes)
-        for grant in grants
     )
+    return next(live, None)
 
 
 def give_again(
     issuer: Issuer,
     authorization: Authorization,
     person: SessionFacts,
-    offered: Sequence[Organisation],
+    agreed: Grant,
     *,
     pepper: bytes,
     random: bytes,
     now: Instant,
 ) -> Granted[SendBack]:
-    """Give a code without a question, once `is_agreed` said that there is none."""
-    number = offered[0].number if offered else None
-    return _give(issuer, _transaction(issuer, authorization, person, random, now), number, pepper, random, now)
+    """Give a code without a question, for what `agreed_before` found. Lost if the user takes that back meanwhile."""
+    given = _give(
+        issuer, _transaction(issuer, authorization, person, random, now), agreed.organisation, pepper, random, now
+    )
+    return Granted(given.answer, (KeepGrant(issuer.name, agreed.id), *given.changes))
 
 
 def refuse_silently(offered: Sequence[Organisation]) -> Refused:
-    """Return why a client that wants no question asked gets no code, once `is_agreed` said that there is one."""
+    """Return why a client that wants no question asked gets no code, once `agreed_before` found nothing."""
     if len(offered) > 1:
         return Refused(INTERACTION_REQUIRED, "The user must choose an organisation.")
     return Refused(CONSENT_REQUIRED, "The user must be asked.")

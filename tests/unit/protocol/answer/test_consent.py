@@ -10,7 +10,7 @@ import pytest
 from behalf_store import CALLBACK, CHALLENGE, NUMBER, World, a_world, granted
 from builders import NOW, PEPPER, a_user
 from portvakt.model.behalf import Grant, Session, SessionFacts, Transaction
-from portvakt.model.change import AddCode, AddGrant, AddTransaction, AnswerTransaction, Applied
+from portvakt.model.change import AddCode, AddGrant, AddTransaction, AnswerTransaction, Applied, KeepGrant
 from portvakt.model.decision import Granted, Refused
 from portvakt.model.nouns import ClientAuthentication, Organisation
 from portvakt.model.values import GrantId, Instant, IssuerName, OrganisationNumber, SessionId, UserId
@@ -21,10 +21,10 @@ from portvakt.protocol.answer.consent import (
     SEVERAL,
     Form,
     Why,
+    agreed_before,
     answer_transaction,
     choose_company,
     give_again,
-    is_agreed,
     offer_companies,
     open_transaction,
     refuse_silently,
@@ -396,19 +396,21 @@ def a_grant(**changes: object) -> Grant:
 def test_what_was_agreed_to_before_is_not_asked_again() -> None:
     world, person = a_world(), a_person(a_company())
     authorization = an_authorization(world)
-    assert is_agreed(world.issuer, authorization, person, (a_company(),), [a_grant()])
+    agreed = agreed_before(world.issuer, authorization, person, (a_company(),), [a_grant()])
+    assert agreed == a_grant()
 
     decision = give_again(
         world.issuer,
         authorization,
         person,
-        (a_company(),),
+        agreed,
         pepper=PEPPER,
         random=world.random(RANDOM_OCTETS),
         now=NOW,
     )
 
-    assert [type(change) for change in decision.changes] == [AddGrant, AddCode]
+    assert [type(change) for change in decision.changes] == [KeepGrant, AddGrant, AddCode]
+    assert decision.changes[0] == KeepGrant(world.issuer.name, agreed.id)
     assert grant_of(decision).organisation == NUMBER
     assert members_of(decision)["state"] == "s"
 
@@ -418,10 +420,10 @@ def test_for_no_company_too() -> None:
     authorization = an_authorization(world)
     bare = a_grant(organisation=None)
 
-    assert is_agreed(world.issuer, authorization, person, (), [bare])
-    assert not is_agreed(world.issuer, authorization, person, (), [a_grant()])
+    assert agreed_before(world.issuer, authorization, person, (), [bare])
+    assert not agreed_before(world.issuer, authorization, person, (), [a_grant()])
     decision = give_again(
-        world.issuer, authorization, person, (), pepper=PEPPER, random=world.random(RANDOM_OCTETS), now=NOW
+        world.issuer, authorization, person, bare, pepper=PEPPER, random=world.random(RANDOM_OCTETS), now=NOW
     )
     assert grant_of(decision).organisation is None
 
@@ -440,22 +442,22 @@ def test_for_no_company_too() -> None:
 def test_another_grant_does_not_stand_for_it(grant: Grant) -> None:
     world, person = a_world(), a_person(a_company())
 
-    assert not is_agreed(world.issuer, an_authorization(world), person, (a_company(),), [grant])
-    assert is_agreed(world.issuer, an_authorization(world), person, (a_company(),), [grant, a_grant()])
+    assert not agreed_before(world.issuer, an_authorization(world), person, (a_company(),), [grant])
+    assert agreed_before(world.issuer, an_authorization(world), person, (a_company(),), [grant, a_grant()])
 
 
 def test_U9_a_public_client_is_never_let_in_without_a_question() -> None:
     world, person = a_world(public=True), a_person(a_company())
 
     assert world.client.client.authentication is ClientAuthentication.NONE
-    assert not is_agreed(world.issuer, an_authorization(world), person, (a_company(),), [a_grant()])
+    assert not agreed_before(world.issuer, an_authorization(world), person, (a_company(),), [a_grant()])
 
 
 def test_the_user_is_asked_where_there_is_a_choice_where_the_client_wants_it_and_always_at_luca() -> None:
     world, luca, person = a_world(), a_world("luca"), a_person(a_company())
     both = (a_company(), a_company(OTHER))
 
-    assert not is_agreed(world.issuer, an_authorization(world), person, both, [a_grant()])
+    assert not agreed_before(world.issuer, an_authorization(world), person, both, [a_grant()])
     anew = an_authorization(world, asks_anew=True)
-    assert not is_agreed(world.issuer, anew, person, (a_company(),), [a_grant()])
-    assert not is_agreed(luca.issuer, an_authorization(luca), person, (a_company(),), [a_grant()])
+    assert not agreed_before(world.issuer, anew, person, (a_company(),), [a_grant()])
+    assert not agreed_before(luca.issuer, an_authorization(luca), person, (a_company(),), [a_grant()])
