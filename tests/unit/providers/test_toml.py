@@ -58,7 +58,7 @@ def test_every_axis_has_a_key_and_every_key_an_axis() -> None:
         "rate_limited": axes(type(PROVIDERS["standard"].rate_limited)),
         "environments": axes(Environment) - {"name"},
     }
-    expected = {(name,) for name in axes(Provider) - nested.keys() - {"evidence"}}
+    expected: set[tuple[str, ...]] = {(name,) for name in axes(Provider) - nested.keys() - {"evidence"}}
     expected |= {(table, name) for table, names in nested.items() for name in names}
 
     assert {tuple(part for part in key if part != ANY) for key in KEYS} == expected
