@@ -31,9 +31,6 @@ Authentication = Annotated[
 TokenQuota = Annotated[
     str | None, typer.Option(metavar="N/TIME", help="Its own quota of tokens, such as 100/60s; none: the issuer's.")
 ]
-ApiQuota = Annotated[
-    str | None, typer.Option(metavar="N/TIME", help="Its own quota at the API, such as 100/60s; none: the issuer's.")
-]
 Expires = Annotated[str, typer.Option(metavar="WHEN", help="When its secret ends: 180d, 2027-01-31 or never.")]
 
 
@@ -61,7 +58,6 @@ def create(  # noqa: PLR0913  what it is made of
         str | None, typer.Option(metavar="NUMBER", help="Whose it is, if it is to be an organisation's.")
     ] = None,
     token_quota: TokenQuota = None,
-    api_quota: ApiQuota = None,
     expires: Expires = "180d",
     config: Config = None,
     data: Data = None,
@@ -71,7 +67,7 @@ def create(  # noqa: PLR0913  what it is made of
     from portvakt.protocol.govern.clients import Wish  # --help needs none of it
 
     method = _method(auth)
-    quotas = _quotas(token_quota, api_quota)
+    quota = _quota(token_quota)
     there = installation(config, data, issuer)
     lives = expiry("--expires", expires, there.clock())
 
@@ -85,7 +81,7 @@ def create(  # noqa: PLR0913  what it is made of
             grants=tuple(grant or ()),
             authentication=method,
             expires_in=lives,
-            **quotas,
+            **quota,
         )
         whose = await administration.owner(there.issuer, owner)
         return await clients_of(administration, there).create(wish, whose, organisation=organisation)
@@ -171,7 +167,6 @@ def update(  # noqa: PLR0913  what it is made of
     ] = None,
     auth: Annotated[str | None, typer.Option(metavar="METHOD", help="How it authenticates.")] = None,
     token_quota: TokenQuota = None,
-    api_quota: ApiQuota = None,
     config: Config = None,
     data: Data = None,
     as_json: Json = False,
@@ -186,7 +181,7 @@ def update(  # noqa: PLR0913  what it is made of
         "grants": _listed(grant),
         "authentication": None if auth is None else _method(auth),
     }
-    wanted = {member: value for member, value in named.items() if value is not None} | _quotas(token_quota, api_quota)
+    wanted = {member: value for member, value in named.items() if value is not None} | _quota(token_quota)
     if not wanted:
         raise Stop(Exit.USAGE, "nothing to change; --help lists what there is")
     there = installation(config, data, issuer)
@@ -312,16 +307,11 @@ def _listed(texts: list[str] | None) -> tuple[str, ...] | None:
     return None if texts is None else () if texts == [""] else tuple(texts)
 
 
-def _quotas(token: str | None, api: str | None) -> "dict[str, Quota | None]":
-    """Return the quotas that were given by the names that a client has for them."""
-    given = {"token_quota": ("--token-quota", token), "api_quota": ("--api-quota", api)}
-    return {member: _quota(option, text) for member, (option, text) in given.items() if text is not None}
-
-
-def _quota(option: str, text: str) -> "Quota | None":
-    if text == "none":
-        return None
+def _quota(text: str | None) -> "dict[str, Quota | None]":
+    """Return the quota that was given, by the name that a client has for it; nothing if none was."""
+    if text is None or text == "none":
+        return {} if text is None else {"token_quota": None}
     limit, slash, window = text.partition("/")
     if not slash or not limit.isdecimal() or not limit.isascii() or len(limit) > len("1000000000"):
-        raise Stop(Exit.USAGE, f"{option} must be a number and a length of time, such as 100/60s, or none")
-    return Quota(int(limit), length(option, window))
+        raise Stop(Exit.USAGE, "--token-quota must be a number and a length of time, such as 100/60s, or none")
+    return {"token_quota": Quota(int(limit), length("--token-quota", window))}

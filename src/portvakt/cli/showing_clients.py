@@ -33,7 +33,6 @@ def describe(facts: ClientFacts, now: Instant) -> dict[str, Any]:
         "scopes": list(client.scopes),
         "default_scopes": list(client.default_scopes),
         "token_quota": _spelled(client.token_quota),
-        "api_quota": _spelled(client.api_quota),
         "enabled": client.disabled_at is None,
         "created": rfc3339(client.created_at),
         "secrets": [describe_secret(secret, now) for secret in facts.secrets],

@@ -122,8 +122,8 @@ class Client:
     With `organisation` it belongs to that organisation: `owner` only says who made it, and it has nobody's roles.
 
     `scopes` is what it may ask for, `default_scopes` what it gets when it asks for none, `grants` the
-    grant types that it may use, `redirect_uris` where users may be sent back to. `token_quota` and `api_quota` are its
-    own, instead of the issuer's. `version` counts changes: a change made on an older version is lost. A client that
+    grant types that it may use, `redirect_uris` where users may be sent back to. `token_quota` is its own,
+    instead of the issuer's. `version` counts changes: a change made on an older version is lost. A client that
     was deleted is found by nobody; its id is never given again.
     """
 
@@ -139,7 +139,6 @@ class Client:
     default_scopes: tuple[str, ...] = ()
     redirect_uris: tuple[str, ...] = ()
     token_quota: Quota | None = None
-    api_quota: Quota | None = None
     created_at: Instant
     disabled_at: Instant | None = None
     version: int = 1

@@ -114,8 +114,9 @@ class TokenEndpoint:
         issuer = self._issuer
         client = authenticated.facts.client
         call.client_id = client.id
-        if issuer.token_quota is not None:
-            exceeded = self._windows.take((issuer.name, client.id), issuer.token_quota, now)
+        quota = client.token_quota or issuer.token_quota
+        if quota is not None:
+            exceeded = self._windows.take((issuer.name, client.id), quota, now)
             if exceeded is not None:
                 return refuse_exceeded(issuer.provider, exceeded)
         if authenticated.secret is not None:

@@ -87,7 +87,6 @@ def row_of_client(client: Client) -> Fields:
         "name_key": search_key(client.name),
         "organisation": None if client.organisation is None else checked_id(client.organisation),
         "token_quota": _quota_text(client.token_quota),
-        "api_quota": _quota_text(client.api_quota),
     }
 
 
@@ -177,7 +176,6 @@ def client_from(row: Mapping[Any, Any]) -> Client:
         default_scopes=tuple(json.loads(row["default_scopes"])),
         redirect_uris=tuple(json.loads(row["redirect_uris"])),
         token_quota=_quota_from(row["token_quota"]),
-        api_quota=_quota_from(row["api_quota"]),
         created_at=Instant(row["created_at"]),
         disabled_at=row["disabled_at"],
         version=row["version"],

@@ -81,7 +81,6 @@ CLIENTS = Table(
     Column("name_key", KEY, nullable=False, server_default=text("''")),
     Column("organisation", NAME),
     Column("token_quota", Text),  # JSON: [requests, seconds]
-    Column("api_quota", Text),
     Column("deleted_at", BigInteger),  # the row stays: its id is not given again, and what refers to it stays whole
     PrimaryKeyConstraint("issuer", "id", name="pk_clients"),
     ForeignKeyConstraint(("issuer", "owner"), ("users.issuer", "users.id"), name="fk_clients_owner"),

@@ -28,6 +28,7 @@ from issuing import (
     refused,
     serving,
 )
+from portvakt.model.change import ChangeClient, SetClient
 from portvakt.model.nouns import ClientAuthentication
 from portvakt.model.provider import Quota
 from portvakt.model.values import Seconds
@@ -104,6 +105,18 @@ async def test_each_client_has_a_quota_of_its_own_at_each_issuer(database: Path)
 
 async def test_who_has_no_quota_asks_as_often_as_it_likes(prisjakt: Serving) -> None:
     await use_up(prisjakt, PRISJAKT, 150)
+
+
+async def test_a_client_may_have_a_quota_of_its_own_instead(breeze: Serving) -> None:
+    facts = await breeze.store.client_facts(BREEZE.name, known(BREEZE).client_id)
+    assert facts is not None
+    own = replace(facts.client, token_quota=Quota(2, Seconds(90)))
+    await breeze.store.apply([ChangeClient(own.issuer, own.id, own.version), SetClient(own)])
+
+    await use_up(breeze, times=2)
+
+    too_many(await breeze.ask(BREEZE), 2, "90 seconds", 90)
+    assert (await breeze.ask(BREEZE, body(BREEZE, "second"))).status == 200
 
 
 async def test_other_providers_say_it_in_their_own_words(database: Path) -> None:

@@ -139,7 +139,6 @@ async def test_all_that_a_clients_owner_may_change_is_written(kept: Store) -> No
         default_scopes=("read",),
         redirect_uris=("https://app.example/cb",),
         token_quota=Quota(5, Seconds(60)),
-        api_quota=Quota(7, Seconds(1)),
     )
 
     assert await kept.apply([ChangeClient(ACME, CLIENT, 1), SetClient(replace(changed, disabled_at=T))]) == Applied()

@@ -62,7 +62,6 @@ def test_K4_a_client_is_written_with_moments_as_text_and_its_secret_by_both_ends
         "scopes": ["read"],
         "default_scopes": [],
         "token_quota": None,
-        "api_quota": None,
         "enabled": True,
         "created": "2026-11-22T16:00:00Z",
         "secrets": [

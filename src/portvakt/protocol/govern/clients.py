@@ -54,7 +54,7 @@ class Wish:
     """A client as somebody wants it. `expires_in` None: its secret has no end.
 
     With `redirect_uris` it may act for users too, where the provider has that; without, for itself alone. `grants`
-    are fewer grant types than those that fit; none named: all of them. The quotas are its own, instead of the issuer's.
+    are fewer grant types than those that fit; none named: all of them. The quota of tokens is its own, instead of the issuer's.
     """
 
     name: str
@@ -65,7 +65,6 @@ class Wish:
     redirect_uris: tuple[str, ...] = ()
     grants: tuple[str, ...] = ()
     token_quota: Quota | None = None
-    api_quota: Quota | None = None
     expires_in: Seconds | None = Seconds(180 * 86400)
 
 
@@ -100,7 +99,6 @@ def create_client(
         default_scopes=wish.default_scopes,
         redirect_uris=wish.redirect_uris,
         token_quota=wish.token_quota,
-        api_quota=wish.api_quota,
         created_at=now,
     )
     bare = ClientFacts(client=client, owner=owner, organisation=organisation)
@@ -124,7 +122,6 @@ def wish_of(client: Client) -> Wish:
         redirect_uris=client.redirect_uris,
         grants=tuple(sorted(client.grants)),
         token_quota=client.token_quota,
-        api_quota=client.api_quota,
     )
 
 
@@ -153,7 +150,6 @@ def change_client(
         default_scopes=wish.default_scopes,
         redirect_uris=wish.redirect_uris,
         token_quota=wish.token_quota,
-        api_quota=wish.api_quota,
     )
     if after == client:
         return Granted(facts)
@@ -221,7 +217,7 @@ def _wrong_wish(issuer: Issuer, wish: Wish, actor: Actor, was: Client | None = N
         return f"{issuer.provider.title} has {'the scopes ' + ', '.join(known) if known else 'no scopes'}."
     return (
         _wrong_privileges(wish, actor, was)
-        or _wrong_quotas(wish)
+        or _wrong_quota(wish)
         or _wrong_redirect_uris(issuer.provider, wish)
         or _wrong_grants(issuer.provider, wish)
     )
@@ -234,15 +230,15 @@ def _wrong_privileges(wish: Wish, actor: Actor, was: Client | None) -> str:
     had = set() if was is None else set(was.scopes)
     if set(wish.scopes) & OWN_SCOPES - SELF_SERVICE - had:
         return "Scopes that begin with portvakt: are for an operator to give."
-    quotas = (None, None) if was is None else (was.token_quota, was.api_quota)
-    return "" if (wish.token_quota, wish.api_quota) == quotas else "A client's own quotas are for an operator to give."
+    quota = None if was is None else was.token_quota
+    return "" if wish.token_quota == quota else "A client's own quota is for an operator to give."
 
 
-def _wrong_quotas(wish: Wish) -> str:
-    for quota in (wish.token_quota, wish.api_quota):
-        if quota is not None and not (0 < quota.limit <= LARGEST_QUOTA and 0 < quota.window <= LONGEST_WINDOW):
-            return f"A quota is 1 to {LARGEST_QUOTA} requests in 1 to {LONGEST_WINDOW} seconds."
-    return ""
+def _wrong_quota(wish: Wish) -> str:
+    quota = wish.token_quota
+    if quota is None or (0 < quota.limit <= LARGEST_QUOTA and 0 < quota.window <= LONGEST_WINDOW):
+        return ""
+    return f"A quota is 1 to {LARGEST_QUOTA} requests in 1 to {LONGEST_WINDOW} seconds."
 
 
 def _wrong_redirect_uris(provider: Provider, wish: Wish) -> str:

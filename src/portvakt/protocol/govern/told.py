@@ -8,6 +8,7 @@ from portvakt.model.audit import Event
 
 if TYPE_CHECKING:
     from portvakt.model.audit import Act, Told
+    from portvakt.model.behalf import ApiKey
     from portvakt.model.nouns import Client, ClientSecret, Organisation, User
     from portvakt.model.provider import Quota
     from portvakt.model.values import Instant
@@ -26,7 +27,6 @@ def tell_client(client: Client) -> Told:
         "default_scopes": client.default_scopes,
         "redirect_uris": client.redirect_uris,
         "token_quota": _tell_quota(client.token_quota),
-        "api_quota": _tell_quota(client.api_quota),
         "enabled": client.disabled_at is None,
     }
 
@@ -112,6 +112,24 @@ def of_organisation(
         user=None if user is None else user.id,
         organisation=organisation.number,
         before=before or {},
+        after=after or {},
+    )
+
+
+def tell_api_key(key: ApiKey) -> Told:
+    """Return what may be known of an API key: never the key itself."""
+    return {"name": key.name, "organisation": key.organisation, "expires": key.expires_at}
+
+
+def of_api_key(key: ApiKey, act: Act, now: Instant, *, after: Told | None = None) -> Event:
+    """Return what happened to a user's API key."""
+    return Event(
+        act=act,
+        issuer=key.issuer,
+        id=key.id,
+        at=now,
+        user=key.user_id,
+        organisation=key.organisation,
         after=after or {},
     )
 

@@ -90,7 +90,7 @@ def test_a_change_that_changes_nothing_is_none() -> None:
         {"grants": ("implicit",)},
         {"authentication": ClientAuthentication.NONE},
         {"token_quota": Quota(0, Seconds(60))},
-        {"api_quota": Quota(1, Seconds(86_401))},
+        {"token_quota": Quota(1, Seconds(86_401))},
     ],
 )
 def test_Z3_what_counts_is_the_whole_that_a_change_leads_to(members: dict[str, Any]) -> None:
@@ -101,7 +101,7 @@ def test_Z3_what_counts_is_the_whole_that_a_change_leads_to(members: dict[str, A
     assert decision.description
 
 
-@pytest.mark.parametrize("members", [{"scopes": (REVOCATIONS,)}, {"token_quota": QUOTA}, {"api_quota": QUOTA}])
+@pytest.mark.parametrize("members", [{"scopes": (REVOCATIONS,)}, {"token_quota": QUOTA}])
 def test_Z2_only_an_operator_gives_the_servers_own_scopes_and_quotas(members: dict[str, Any]) -> None:
     facts = a_client()
 

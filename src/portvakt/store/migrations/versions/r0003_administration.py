@@ -32,6 +32,8 @@ NOT_REVOKED = sa.text("revoked_at IS NULL")
 
 
 def upgrade() -> None:
+    find_keys("organisations", "number")
+    find_keys("clients", "id")
     audit()
     refusals()
     partial("ix_grants_client", "grants", ["issuer", "client_id", "id"], NOT_REVOKED)
@@ -133,7 +135,6 @@ def clients() -> None:
     op.add_column("clients", sa.Column("name_key", KEY, nullable=False, server_default=sa.text("''")))
     op.add_column("clients", sa.Column("organisation", NAME))
     op.add_column("clients", sa.Column("token_quota", sa.Text))
-    op.add_column("clients", sa.Column("api_quota", sa.Text))
     op.add_column("clients", sa.Column("deleted_at", sa.BigInteger))
     fill_keys("clients", "id")
     partial("ix_clients_live", "clients", ["issuer", "id"], LIVE)
@@ -144,18 +145,43 @@ def clients() -> None:
 
 
 def fill_keys(name: str, key: str) -> None:
-    """Write the search key of every row there is, so many at a time."""
-    table = sa.table(name, sa.column("issuer", NAME), sa.column(key, NAME), sa.column("name"), sa.column("name_key"))
+    """Write the search key of every row there is, all at once those that were found before anything was locked."""
+    table, found = rows_of(name, key), rows_of(f"{name}_found", key)
+    same = (table.c.issuer == found.c.issuer, table.c[key] == found.c[key])
+    op.get_bind().execute(table.update().values(name_key=found.c.name_key).where(*same))
+    op.drop_table(found.name)
+    # Those that were made since.
+    write = table.update().where(table.c.issuer == sa.bindparam("of_issuer"), table.c[key] == sa.bindparam("of_one"))
+    missed = sa.select(table.c.issuer, table.c[key], table.c.name).where(table.c.name_key == "", table.c.name != "")
+    written = [
+        {"of_issuer": row[0], "of_one": row[1], "key": search_key(row[2])} for row in op.get_bind().execute(missed)
+    ]
+    if written:
+        op.get_bind().execute(write.values(name_key=sa.bindparam("key")), written)
+
+
+def find_keys(name: str, key: str) -> None:
+    """Put the search keys of the rows there are beside them: that takes a while, and locks nothing."""
+    op.create_table(
+        f"{name}_found",
+        sa.Column("issuer", NAME, primary_key=True),
+        sa.Column(key, NAME, primary_key=True),
+        sa.Column("name_key", KEY),
+        prefixes=["TEMPORARY"],
+    )
+    table, found = rows_of(name, key), rows_of(f"{name}_found", key)
     issuer, one = table.c.issuer, table.c[key]
     rows = sa.select(issuer, one, table.c.name).order_by(issuer, one).limit(BATCH)
-    write = table.update().where(issuer == sa.bindparam("of_issuer"), one == sa.bindparam("of_one"))
-    write = write.values(name_key=sa.bindparam("key"))
     after = sa.tuple_(sa.literal(""), sa.literal(""))
-    while found := op.get_bind().execute(rows.where(sa.tuple_(issuer, one) > after)).all():
+    while page := op.get_bind().execute(rows.where(sa.tuple_(issuer, one) > after)).all():
         op.get_bind().execute(
-            write, [{"of_issuer": row[0], "of_one": row[1], "key": search_key(row[2])} for row in found]
+            found.insert(), [{"issuer": row[0], key: row[1], "name_key": search_key(row[2])} for row in page]
         )
-        after = sa.tuple_(sa.literal(found[-1][0]), sa.literal(found[-1][1]))
+        after = sa.tuple_(sa.literal(page[-1][0]), sa.literal(page[-1][1]))
+
+
+def rows_of(name: str, key: str) -> sa.TableClause:
+    return sa.table(name, sa.column("issuer", NAME), sa.column(key, NAME), sa.column("name"), sa.column("name_key"))
 
 
 def search_key(name: str) -> str:
