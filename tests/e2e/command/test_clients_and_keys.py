@@ -22,7 +22,7 @@ def test_client_create_gives_the_secret_once(installed: Shell) -> None:
     assert (made["issuer"], made["name"], made["enabled"]) == ("standard", "x", True)
     assert (made["owner"], made["scopes"]) == ("operator@localhost", ["read", "w"])
     (secret,) = made["secrets"]
-    assert list(secret) == ["id", "prefix", "last4", "created", "expires", "last_used", "state"]
+    assert list(secret) == ["id", "prefix", "last4", "created", "expires", "last_used", "last_used_from", "state"]
     assert (secret["state"], secret["last_used"]) == ("live", None)
 
 
@@ -128,3 +128,79 @@ def test_keys_are_listed_and_rotated_with_overlap(installed: Shell) -> None:
     assert rotated[0]["published_until"] > rotated[1]["signs_from"]
     assert "waits for its turn" in again
     assert "next" in installed.run("keys", "list", "--issuer", "breeze").stdout
+
+
+def test_a_client_lives_its_whole_life_by_command_alone(installed: Shell, port: int) -> None:
+    url = f"http://127.0.0.1:{port}/breeze/oauth/token"
+    acme = ("--issuer", "breeze")
+    client = installed.json("client", "create", *acme, "--name", "Cash register", "--owner", "ann@example.com")
+    client_id = client["client_id"]
+
+    with installed.serving(port):
+        assert asked(url, client)[0] == 200
+        renamed = installed.json("client", "update", *acme, client_id, "--name", "Till", "--token-quota", "100/60s")
+        assert (renamed["name"], renamed["token_quota"]) == ("Till", "100/60s")
+        new = installed.json("client", "rotate-secret", *acme, client_id, "--grace", "1h")
+        assert asked(url, client)[0] == asked(url, new)[0] == 200
+        old_id = new["secrets"][0]["id"]
+        revoked = installed.json("client", "revoke-secret", *acme, client_id, old_id, "--force")
+        assert [secret["state"] for secret in revoked["secrets"]] == ["revoked", "live"]
+        assert asked(url, new)[0] == 200
+        assert asked(url, client)[0] == 401
+        assert "--yes" in installed.complaint("client", "delete", *acme, client_id, code=1)
+        assert installed.json("client", "delete", *acme, client_id, "--yes") == {"deleted": client_id}
+        assert asked(url, new)[0] == 401
+
+    installed.complaint("client", "show", *acme, client_id, code=4)
+    told = installed.json("audit", "list", *acme, "--client", client_id)["lines"]
+    assert [line["act"] for line in reversed(told)] == [
+        "client.created",
+        "secret.created",
+        "client.changed",
+        "secret.ended",
+        "secret.created",
+        "secret.revoked",
+        "client.deleted",
+    ]
+    assert {line["actor_kind"] for line in told} == {"command"}
+    assert client["client_secret"] not in json.dumps(told)
+
+
+def test_the_log_is_listed_by_filters_and_exported_whole(installed: Shell) -> None:
+    made = [
+        installed.json("client", "create", "--issuer", "breeze", "--name", name)["client_id"]
+        for name in ("=HYPERLINK(1)", "b", "c")
+    ]
+
+    first = installed.json("audit", "list", "--issuer", "breeze", "--act", "client.created", "--limit", "2")
+    second = installed.json(
+        "audit", "list", "--issuer", "breeze", "--act", "client.created", "--before", str(first["next"])
+    )
+    lines = installed.run("audit", "export", "--issuer", "breeze").stdout.splitlines()
+    table = installed.run("audit", "export", "--issuer", "breeze", "--format", "csv", "--since", "1h").stdout
+
+    assert [line["id"] for line in first["lines"] + second["lines"]] == made[::-1]
+    assert second["next"] is None
+    assert {json.loads(line)["act"] for line in lines} >= {"client.created", "secret.created"}
+    assert table.splitlines()[0].startswith("number,at,act,id,client")
+    assert len(table.splitlines()) == len(lines) + 1
+    assert "--act must be one of" in installed.complaint("audit", "list", "--issuer", "breeze", "--act", "x", code=2)
+
+
+def test_clients_are_found_by_owner_and_by_how_their_name_begins(installed: Shell) -> None:
+    acme = ("--issuer", "breeze")
+    for name in ("Alpha", "alphabet", "Beta"):
+        installed.json("client", "create", *acme, "--name", name, "--owner", f"{name.lower()}@example.com")
+
+    def names(*options: str) -> list[str]:
+        return [client["name"] for client in installed.json("client", "list", *acme, *options)["clients"]]
+
+    first = installed.json("client", "list", *acme, "--search", "ALPHA", "--limit", "1")
+
+    assert names("--search", "alph") == ["Alpha", "alphabet"]
+    assert [client["name"] for client in first["clients"]] == ["Alpha"]
+    assert names("--search", "ALPHA", "--after", first["next"]) == ["alphabet"]
+    assert names("--owner", "beta@example.com") == ["Beta"]
+    assert "give one of them" in installed.complaint(
+        "client", "list", *acme, "--owner", "a@example.com", "--search", "x", code=2
+    )
