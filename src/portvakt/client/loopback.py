@@ -46,7 +46,7 @@ class NobodyCameBack(LoginRefused):
     """No browser brought an answer in time."""
 
 
-class NotFinished(ClientError):
+class NotFinished(LoginRefused):
     """The answer came, and a fault of ours or of this machine's kept it from being taken."""
 
 

@@ -1,4 +1,4 @@
-"""Where a client asks for tokens, and how, and where it sends a browser: by a provider's value or an issuer's metadata."""
+"""Where a client asks for tokens, and how, and where it sends a browser: from a provider's value, or from metadata."""
 
 from __future__ import annotations
 
