@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +21,7 @@ from portvakt.model.change import (
     AddTransaction,
     AdvanceFamily,
     AnswerTransaction,
+    Applied,
     Change,
     ChangeClient,
     ChangeOrganisation,
@@ -40,7 +44,7 @@ from portvakt.model.change import (
     SetUser,
 )
 from portvakt.model.values import FamilyId, GrantId, Instant, SessionId, TransactionId
-from portvakt.store import audit, behalf_queries, last_use, list_queries
+from portvakt.store import audit, behalf_queries, last_use, list_queries, open_store
 from portvakt.store.cleaning import clean
 from portvakt.store.statements import statement_of
 from stored import (
@@ -68,7 +72,7 @@ from stored import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from sqlalchemy import Connection, Select
 
@@ -123,9 +127,21 @@ CHANGES: list[Change] = [
 ]
 
 
-@pytest.fixture
-async def kept(store: Store) -> Store:
-    """A store with some of what grows."""
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.services)])
+def kept_at(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a database with some of what grows, which no test here changes."""
+    with contextlib.ExitStack() as stack:
+        if request.param == "sqlite":
+            migrated = request.getfixturevalue("migrated_file")
+            url = f"sqlite:///{shutil.copy(migrated, tmp_path_factory.mktemp('kept') / 'portvakt.db')}"
+        else:
+            url = stack.enter_context(request.getfixturevalue("postgres_server").database())
+        asyncio.run(fill(url))
+        yield url
+
+
+async def fill(url: str) -> None:
+    store = await open_store(url)
     await store.apply([*a_grant_with_a_code(), AddSession(a_session())])
     changes: list[Change] = []
     for turn in range(60):
@@ -141,8 +157,22 @@ async def kept(store: Store) -> Store:
             AddRefreshToken(a_refresh_token(digest=digest, family_id=family.id, reissue=b"r", redeemed_at=T)),
             AddRevocation(ACME, Ended.GRANT, grant.id, T),
         ]
-    await store.apply(changes)
-    return store
+    assert await store.apply(changes) == Applied()
+    if store._database.dialect == "postgresql":
+        await store._database.write(lambda connection: connection.exec_driver_sql("ANALYZE"))
+    await store.close()
+
+
+@pytest.fixture
+async def kept(kept_at: str) -> AsyncIterator[Store]:
+    """A store with some of what grows."""
+    store = await open_store(kept_at)
+    yield store
+    await store.close()
+
+
+class _UndoneError(Exception):
+    pass
 
 
 async def plans(store: Store, work: Callable[[Connection], object]) -> list[tuple[str, list[str]]]:
@@ -160,14 +190,15 @@ async def plans(store: Store, work: Callable[[Connection], object]) -> list[tupl
     def watched(connection: Connection) -> None:
         if connection.dialect.name == "postgresql":
             # A few rows are always walked; forbidden to, the planner shows whether it could do otherwise.
-            connection.exec_driver_sql("ANALYZE")
             for walking in ("seqscan", "hashjoin", "mergejoin"):
                 connection.exec_driver_sql(f"SET LOCAL enable_{walking} = off")
         event.listen(connection, "before_cursor_execute", explain)
         work(connection)
         event.remove(connection, "before_cursor_execute", explain)
+        raise _UndoneError
 
-    await store._database.write(watched)
+    with pytest.raises(_UndoneError):
+        await store._database.write(watched)
     return found
 
 
