@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from portvakt.cli.administering import administer
+from portvakt.cli.administering import administer, at_the_command_line
 from portvakt.cli.options import Config, Data, IssuerName, Json, installation
 from portvakt.cli.outcome import say, say_json, say_table
 from portvakt.cli.times import expiry, rfc3339
@@ -44,7 +44,8 @@ def create(
 
         end = None if lives is None else Instant(now + lives)
         wish = KeyWish(name=name, organisation=organisation, expires_at=end)
-        return await administration.create_api_key(there.issuer, user, wish)
+        people = administration.people(there.issuer, by=at_the_command_line())
+        return await administration.create_api_key(people, user, wish)
 
     made = administer(there, ask)
     described = describe_key(made.row, now)
@@ -90,7 +91,8 @@ def revoke(
     there = installation(config, data, issuer)
 
     async def ask(administration: "Administration") -> "ApiKey":
-        return await administration.people(there.issuer).revoke_api_key(user, key)
+        people = administration.people(there.issuer, by=at_the_command_line())
+        return await people.revoke_api_key(user, key)
 
     described = describe_key(administer(there, ask), there.clock())
     if as_json:

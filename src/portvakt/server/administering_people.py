@@ -1,4 +1,4 @@
-"""What those who administer do about users and organisations."""
+"""What those who administer do about an issuer's users."""
 
 from __future__ import annotations
 
@@ -6,36 +6,50 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from portvakt.model.audit import NOBODY
 from portvakt.model.behalf import Password
 from portvakt.model.decision import INVALID_REQUEST, Granted, Refused
-from portvakt.model.values import OrganisationNumber, UserId
+from portvakt.model.values import SessionId, UserId
+from portvakt.protocol.ending import end_client
+from portvakt.protocol.govern.actor import AT_THE_COMMAND_LINE, OPERATOR, may_everything
+from portvakt.protocol.govern.actor import not_found as absent
 from portvakt.protocol.govern.people import (
-    add_member,
-    create_organisation,
+    Holdings,
+    UserWish,
+    change_user,
     create_user,
     end_sessions,
-    remove_member,
-    set_organisation_enabled,
     set_password,
     set_user_enabled,
+    wish_of,
 )
+from portvakt.protocol.live import session_lives
 from portvakt.server.act import act
+from portvakt.server.administering_clients import ANOTHER_WAS_FIRST
 from portvakt.server.api_keys import end_key, make_key
 from portvakt.server.passwords import Passwords, password_problem
 from portvakt.server.refusal import Refusal, found, granted
+from portvakt.server.settings_issuers import OWN
+from portvakt.store.rows import search_key
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from portvakt.jose.signing import Signer
-    from portvakt.model.behalf import ApiKey, Grant, Session
-    from portvakt.model.nouns import Issuer, Organisation, User
-    from portvakt.model.values import Secret
+    from portvakt.model.audit import By
+    from portvakt.model.behalf import ApiKey, Member, Session
+    from portvakt.model.nouns import ClientFacts, Issuer, User
+    from portvakt.model.values import ClientId, Secret
+    from portvakt.protocol.govern.actor import Actor
     from portvakt.protocol.govern.api_keys import KeyWish, NewApiKey
     from portvakt.server.clock import Clock
     from portvakt.store import Store
 
+CLIENTS_AT_ONCE = 100
+USERS_AT_ONCE = 100
 _ID_OCTETS = 32
+
+NOT_YOURS = Refused("access_denied", "Only an operator administers users.", 403)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,32 +58,45 @@ class Person:
 
     user: User
     has_password: bool
-    organisations: tuple[Organisation, ...]
+    memberships: tuple[Member, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """The users and organisations of one issuer.
+    """The users of one issuer, as far as `actor` may see them: all of them or none. `by`: who it is, for the log.
 
-    A user is named by email address or id. Every method may raise Refusal, and portvakt.store.StoreUnavailable.
+    A user is named by email address or id. `version`: the one that the caller saw; None: whichever it is. Every method
+    may raise Refusal (404: there is none, or it is not theirs; 412: another version by now),
+    portvakt.server.act.Contended and portvakt.store.StoreUnavailable.
     """
 
     issuer: Issuer
     store: Store
     clock: Clock
+    actor: Actor = AT_THE_COMMAND_LINE
+    by: By = NOBODY
 
-    async def create(self, email: str, *, locale: str | None = None, password: Secret | None = None) -> Person:
+    async def create(self, email: str, wish: UserWish | None = None, *, password: Secret | None = None) -> Person:
         """Make a user, who can log in if there is a password."""
+        self._check_actor()
         _check_password(password)
+        random = os.urandom(_ID_OCTETS)
 
         async def load() -> User | None:
             return await self.store.user_by_email(self.issuer.name, email)
 
         def decide(known: User | None) -> Granted[User] | Refused:
-            random = os.urandom(_ID_OCTETS)
-            return create_user(self.issuer, known, email=email, locale=locale, random=random, now=self.clock())
+            return create_user(
+                self.issuer,
+                known,
+                email=email,
+                wish=wish or UserWish(),
+                may_operate=self.issuer.name == OWN,
+                random=random,
+                now=self.clock(),
+            )
 
-        user = granted(await act(self.store, load, decide))
+        user = granted(await act(self.store, load, decide, self.by))
         if password is not None:
             await self._set_password(user, password)
         return await self._person(user)
@@ -78,79 +105,74 @@ class People:
         """Return a user."""
         return await self._person(await self._user(name))
 
-    async def users(self, *, after: str | None, limit: int) -> list[User]:
+    async def page(self, *, after: str | None = None, limit: int = 100) -> list[User]:
         """Return a page of users by id."""
+        self._check_actor()
         return await self.store.users(self.issuer.name, None if after is None else UserId(after), limit)
+
+    async def find(self, text: str, *, after: User | None = None, limit: int = 100) -> list[User]:
+        """Return a page of those whose address begins with a text, by address. `after`: the last one seen."""
+        self._check_actor()
+        begin = None if after is None else search_key(after.email)
+        return await self.store.find_users(self.issuer.name, text, begin, limit)
+
+    async def change(self, name: str, merge: Callable[[UserWish], UserWish], *, version: int | None = None) -> Person:
+        """Make a user what `merge` makes of what they are."""
+
+        async def load() -> tuple[User, Sequence[User] | None]:
+            user = await self._user(name)
+            return user, await self._other_operators(user)
+
+        def decide(facts: tuple[User, Sequence[User] | None]) -> Granted[User] | Refused:
+            user, others = facts
+            if version not in {None, user.version}:
+                return ANOTHER_WAS_FIRST
+            return change_user(user, merge(wish_of(user)), others, now=self.clock())
+
+        return await self._person(granted(await act(self.store, load, decide, self.by)))
 
     async def set_password(self, name: str, password: Secret) -> Person:
         """Give a user a password, and end the sessions that began with another."""
-        _check_password(password)
         user = await self._user(name)
+        _check_password(password)
         await self._set_password(user, password)
         return await self._person(user)
 
-    async def set_enabled(self, name: str, *, enabled: bool) -> Person:
-        """Enable a user, or disable them, log them out and end what they gave."""
+    async def set_enabled(self, name: str, enabled: bool, *, version: int | None = None) -> Person:
+        """Enable a user, or disable them, log them out and end what they gave and hold."""
 
-        async def load() -> tuple[User, tuple[Grant, ...], tuple[Session, ...]]:
+        async def load() -> tuple[User, Holdings, Sequence[User] | None]:
             user = await self._user(name)
-            grants = await self.store.grants_of_user(self.issuer.name, user.id)
-            return user, grants, await self.store.sessions_of(self.issuer.name, user.id)
+            return user, await self._holdings(user), await self._other_operators(user)
 
-        def decide(facts: tuple[User, tuple[Grant, ...], tuple[Session, ...]]) -> Granted[User] | Refused:
+        def decide(facts: tuple[User, Holdings, Sequence[User] | None]) -> Granted[User] | Refused:
+            if version not in {None, facts[0].version}:
+                return ANOTHER_WAS_FIRST
             return set_user_enabled(self.issuer, *facts, enabled=enabled, now=self.clock())
 
-        user = granted(await act(self.store, load, decide))
+        user = granted(await act(self.store, load, decide, self.by))
         if not enabled:
             await self._end_sessions(user)
+            async for later in beyond_the_first(lambda last: self._clients(user, last)):
+                await self.store.apply([end_client(self.issuer.name, one, self.clock()) for one in later], self.by)
         return await self._person(user)
 
-    async def create_organisation(self, number: str, name: str) -> Organisation:
-        """Make an organisation."""
+    async def sessions(self, name: str) -> tuple[Session, ...]:
+        """Return where a user is logged in now, oldest first."""
+        user, now = await self._user(name), self.clock()
+        sessions = await self.store.sessions_of(self.issuer.name, user.id)
+        return tuple(one for one in sessions if session_lives(one, user, now))
 
-        async def load() -> Organisation | None:
-            return await self.store.organisation(self.issuer.name, OrganisationNumber(number))
+    async def end_session(self, name: str, session_id: str) -> None:
+        """Log a user out of one browser; one that was left meanwhile is as wanted."""
+        user = await self._user(name)
+        sessions = await self.store.sessions_of(self.issuer.name, user.id)
+        found("session", next((one for one in sessions if one.id == session_id), None))
+        await self._end_sessions(user, SessionId(session_id))
 
-        def decide(known: Organisation | None) -> Granted[Organisation] | Refused:
-            return create_organisation(self.issuer, known, number=number, name=name, now=self.clock())
-
-        return granted(await act(self.store, load, decide))
-
-    async def organisations(self, *, after: str | None, limit: int) -> list[Organisation]:
-        """Return a page of organisations by number."""
-        begin = None if after is None else OrganisationNumber(after)
-        return await self.store.organisations(self.issuer.name, begin, limit)
-
-    async def set_organisation_enabled(self, number: str, *, enabled: bool) -> Organisation:
-        """Enable or disable an organisation."""
-
-        async def load() -> Organisation:
-            return await self._organisation(number)
-
-        def decide(organisation: Organisation) -> Granted[Organisation]:
-            return set_organisation_enabled(organisation, enabled=enabled, now=self.clock())
-
-        return granted(await act(self.store, load, decide))
-
-    async def add_member(self, number: str, name: str) -> Person:
-        """Have a user belong to an organisation."""
-
-        def decide(facts: _Membership) -> Granted[None] | Refused:
-            return add_member(facts.user, facts.organisation, facts.memberships, now=self.clock())
-
-        granted(await act(self.store, lambda: self._membership(number, name), decide))
-        return await self.show(name)
-
-    async def remove_member(self, number: str, name: str) -> Person:
-        """Have a user belong to an organisation no more, and end what they gave for it."""
-
-        def decide(facts: _Membership) -> Granted[None] | Refused:
-            return remove_member(
-                self.issuer, facts.user, facts.organisation, facts.memberships, facts.grants, now=self.clock()
-            )
-
-        granted(await act(self.store, lambda: self._membership(number, name), decide))
-        return await self.show(name)
+    async def end_sessions(self, name: str) -> None:
+        """Log a user out everywhere."""
+        await self._end_sessions(await self._user(name))
 
     async def api_keys(self, name: str) -> tuple[ApiKey, ...]:
         """Return all keys of a user, oldest first."""
@@ -160,7 +182,7 @@ class People:
     async def create_api_key(self, name: str, wish: KeyWish, sign: Callable[[], Awaitable[Signer]]) -> NewApiKey:
         """Make a key of a user's, who need not be there."""
         user = await self._user(name)
-        made = await make_key(self.store, self.issuer, user, wish, signer=await sign(), now=self.clock())
+        made = await make_key(self.store, self.issuer, user, wish, signer=await sign(), now=self.clock(), by=self.by)
         if isinstance(made, Refused):
             raise Refusal(made)
         return made
@@ -169,25 +191,47 @@ class People:
         """Revoke a key of a user's."""
         keys = await self.api_keys(name)
         key = found("API key", next((key for key in keys if key.id == key_id), None))
-        await end_key(self.store, key, now=self.clock())
+        await end_key(self.store, key, now=self.clock(), by=self.by)
         return next(key for key in await self.api_keys(name) if key.id == key_id)
 
-    async def _membership(self, number: str, name: str) -> _Membership:
-        organisation, user = await self._organisation(number), await self._user(name)
-        memberships = await self.store.memberships(self.issuer.name, user.id)
-        return _Membership(user, organisation, memberships, await self.store.grants_of_user(self.issuer.name, user.id))
+    # --- what they share ----------------------------------------------------------------------------------------------
+
+    def _check_actor(self) -> None:
+        if not may_everything(self.actor, self.issuer.name):
+            raise Refusal(NOT_YOURS)
 
     async def _user(self, name: str) -> User:
-        if "@" in name:
-            return found("user", await self.store.user_by_email(self.issuer.name, name))
-        return found("user", await self.store.user(self.issuer.name, UserId(name)))
-
-    async def _organisation(self, number: str) -> Organisation:
-        return found("organisation", await self.store.organisation(self.issuer.name, OrganisationNumber(number)))
+        if not may_everything(self.actor, self.issuer.name):
+            raise Refusal(absent("user"))
+        return await named_user(self.store, self.issuer, name)
 
     async def _person(self, user: User) -> Person:
         known = await self.store.password(self.issuer.name, user.id)
-        return Person(user, known is not None, await self.store.memberships(self.issuer.name, user.id))
+        return Person(user, known is not None, await self.store.memberships_of(self.issuer.name, user.id))
+
+    async def _holdings(self, user: User) -> Holdings:
+        issuer = self.issuer.name
+        return Holdings(
+            grants=await self.store.grants_of_user(issuer, user.id),
+            sessions=await self.store.sessions_of(issuer, user.id),
+            api_keys=await self.store.api_keys_of(issuer, user.id),
+            clients=[facts.client for facts in await self._clients(user, None)],
+        )
+
+    async def _clients(self, user: User, after: ClientId | None) -> list[ClientFacts]:
+        return await self.store.clients(self.issuer.name, after, CLIENTS_AT_ONCE, owner=user.id)
+
+    async def _other_operators(self, user: User) -> Sequence[User] | None:
+        """Return another enabled operator, if there is one; None at an issuer that has no operators."""
+        if self.issuer.name != OWN:
+            return None
+        page = await self.store.users(OWN, None, USERS_AT_ONCE)
+        while page:
+            others = [one for one in page if one.id != user.id and OPERATOR in one.roles and one.disabled_at is None]
+            if others:
+                return others[:1]
+            page = await self.store.users(OWN, page[-1].id, USERS_AT_ONCE)
+        return ()
 
     async def _set_password(self, user: User, password: Secret) -> None:
         passwords = Passwords()
@@ -201,28 +245,35 @@ class People:
             return await self.store.sessions_of(self.issuer.name, user.id)
 
         def decide(sessions: tuple[Session, ...]) -> Granted[None]:
-            return set_password(row, sessions, now=self.clock())
+            return set_password(user, row, sessions, now=self.clock())
 
-        await act(self.store, load, decide)
+        await act(self.store, load, decide, self.by)
         await self._end_sessions(user)
 
-    async def _end_sessions(self, user: User) -> None:
+    async def _end_sessions(self, user: User, which: SessionId | None = None) -> None:
         """End the sessions that began while something else was changed; see `account` for why this is enough."""
 
         async def load() -> tuple[Session, ...]:
             return await self.store.sessions_of(self.issuer.name, user.id)
 
-        await act(self.store, load, lambda sessions: end_sessions(sessions, now=self.clock()))
+        await act(self.store, load, lambda sessions: end_sessions(user, sessions, which, now=self.clock()), self.by)
 
 
-@dataclass(frozen=True, slots=True)
-class _Membership:
-    """What a change of membership is decided on."""
+async def named_user(store: Store, issuer: Issuer, name: str) -> User:
+    """Return the user with that email address or id. Raises: Refusal."""
+    if "@" in name:
+        return found("user", await store.user_by_email(issuer.name, name))
+    return found("user", await store.user(issuer.name, UserId(name)))
 
-    user: User
-    organisation: Organisation
-    memberships: tuple[Organisation, ...]
-    grants: tuple[Grant, ...]
+
+async def beyond_the_first(
+    page: Callable[[ClientId | None], Awaitable[list[ClientFacts]]],
+) -> AsyncIterator[list[ClientId]]:
+    """Give the clients of one who has more than a page of them, but for that page, which was ended with their owner."""
+    after = await page(None)
+    while len(after) == CLIENTS_AT_ONCE:
+        after = await page(after[-1].client.id)
+        yield [facts.client.id for facts in after]
 
 
 def _check_password(password: Secret | None) -> None:

@@ -14,7 +14,7 @@ from portvakt.model.change import AddUser, Applied
 from portvakt.model.decision import INVALID_REQUEST, Refused
 from portvakt.model.nouns import User
 from portvakt.model.provider import API_KEY_TYP
-from portvakt.model.values import IssuerName, UserId
+from portvakt.model.values import UserId
 from portvakt.protocol.credentials import mint_id
 from portvakt.protocol.govern.actor import AT_THE_COMMAND_LINE, OPERATOR
 from portvakt.protocol.govern.keys import signing_key
@@ -22,10 +22,12 @@ from portvakt.protocol.govern.people import is_email
 from portvakt.server import keys
 from portvakt.server.administering_audit import Log
 from portvakt.server.administering_clients import Clients
+from portvakt.server.administering_organisations import Organisations
 from portvakt.server.administering_people import People
 from portvakt.server.application import KEYS, PEPPER
 from portvakt.server.clock import system_clock
 from portvakt.server.refusal import Refusal
+from portvakt.server.settings_issuers import OWN
 from portvakt.store import open_store
 
 if TYPE_CHECKING:
@@ -33,16 +35,14 @@ if TYPE_CHECKING:
 
     from portvakt.model.audit import By
     from portvakt.model.nouns import Issuer, SigningKey
-    from portvakt.model.values import Secret
+    from portvakt.model.values import IssuerName, Secret
     from portvakt.protocol.govern.actor import Actor
     from portvakt.protocol.govern.api_keys import KeyWish, NewApiKey
     from portvakt.server.clock import Clock
     from portvakt.server.settings import Settings
     from portvakt.store import Store
 
-OWN = IssuerName("portvakt")
-
-__all__ = ["Administration", "Refusal"]
+__all__ = ["OWN", "Administration", "Refusal"]
 
 
 class Administration:
@@ -67,19 +67,24 @@ class Administration:
         finally:
             await store.close()
 
-    def people(self, issuer: Issuer) -> People:
-        """Return what there is to do about an issuer's users and organisations."""
-        return People(issuer, self._store, self._clock)
+    def people(self, issuer: Issuer, actor: Actor = AT_THE_COMMAND_LINE, by: By = NOBODY) -> People:
+        """Return what there is to do about an issuer's users. `actor`, `by`: as for `clients`."""
+        return People(issuer, self._store, self._clock, actor, by)
 
-    async def create_api_key(self, issuer: Issuer, user: str, wish: KeyWish) -> NewApiKey:
-        """Make a personal API key of a user's (an email address or id)."""
+    def organisations(self, issuer: Issuer, actor: Actor = AT_THE_COMMAND_LINE, by: By = NOBODY) -> Organisations:
+        """Return what there is to do about an issuer's organisations. `actor`, `by`: as for `clients`."""
+        return Organisations(issuer, self._store, self._clock, actor, by)
+
+    async def create_api_key(self, people: People, user: str, wish: KeyWish) -> NewApiKey:
+        """Make a personal API key of a user's (an email address or id), as whom `people` are given to."""
+        issuer = people.issuer
 
         async def sign() -> Signer:
             row = signing_key(await self.keys(issuer), self._clock())
             opened = unseal(self._sealing, row.sealed, place(issuer.name, row.id))
             return Signer(from_private_bytes(row.algorithm, opened), API_KEY_TYP, names_key=True)
 
-        return await self.people(issuer).create_api_key(user, wish, sign)
+        return await people.create_api_key(user, wish, sign)
 
     async def create_operator(self, email: str) -> User:
         """Make a user of the installation's own issuer who may do everything."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from portvakt.model.audit import NOBODY
 from portvakt.model.decision import Granted, Refused
 from portvakt.model.values import ApiKeyId, Instant
 from portvakt.pages import views
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from portvakt.jose.signing import Signer
+    from portvakt.model.audit import By
     from portvakt.model.behalf import ApiKey, SessionFacts
     from portvakt.model.nouns import Issuer, Organisation, User
     from portvakt.model.values import OrganisationNumber
@@ -58,7 +60,7 @@ class OwnApiKeys:
 
 
 async def make_key(
-    store: Store, issuer: Issuer, user: User, wish: KeyWish, *, signer: Signer, now: Instant
+    store: Store, issuer: Issuer, user: User, wish: KeyWish, *, signer: Signer, now: Instant, by: By = NOBODY
 ) -> NewApiKey | Refused:
     """Make a key of a user's. `signer` signs under the `typ` of API keys."""
 
@@ -68,18 +70,18 @@ async def make_key(
     def decide(facts: tuple[tuple[Organisation, ...], tuple[ApiKey, ...]]) -> Granted[NewApiKey] | Refused:
         return create_api_key(issuer, wish, user, *facts, signer=signer, random=os.urandom(RANDOM_OCTETS), now=now)
 
-    decision = await act(store, load, decide)
+    decision = await act(store, load, decide, by)
     return decision if isinstance(decision, Refused) else decision.answer
 
 
-async def end_key(store: Store, key: ApiKey, *, now: Instant) -> None:
+async def end_key(store: Store, key: ApiKey, *, now: Instant, by: By = NOBODY) -> None:
     """Revoke a key; one that another request revoked meanwhile is as wanted."""
 
     async def load() -> ApiKey:
         facts = await store.api_key(key.issuer, key.id)
         return key if facts is None else facts.key
 
-    await act(store, load, lambda found: revoke_api_key(found, now=now))
+    await act(store, load, lambda found: revoke_api_key(found, now=now), by)
 
 
 class KeysPage:

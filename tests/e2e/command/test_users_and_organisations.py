@@ -110,12 +110,69 @@ def test_an_organisation_is_made_listed_joined_left_disabled_and_enabled(install
     assert first["organisations"] == [made]
     assert second["organisations"][0]["name"] == "Båt AS"
     assert second["next"] is None
-    assert joined["organisations"] == [made]
+    assert joined["organisations"] == [{**made, "administrator": False}]
     assert "organisation  312047152  Eksempelfjord Bakeri AS" in shown
     assert (disabled["enabled"], left["organisations"]) == (False, [])
     assert re.search(r"enabled +yes", enabled)
     text = installed.run("organisation", "list", *ISSUER, "--limit", "1").stdout
     assert text.splitlines()[-1] == "There are more: --after 312047152"
+
+
+def test_a_user_is_changed_searched_for_and_given_roles(installed: Shell) -> None:
+    made = a_user(installed, "--role", "developer")
+    installed.json("user", "create", *ISSUER, "--email", "karl@example.com")
+    changed = installed.json("user", "update", *ISSUER, "kari@example.com", "--locale", "nb", "--role", "bookkeeper")
+    bare = installed.json("user", "update", *ISSUER, made["user_id"], "--locale", "", "--role", "")
+    first = installed.json("user", "list", *ISSUER, "--search", "KAR", "--limit", "1")
+    second = installed.json("user", "list", *ISSUER, "--search", "KAR", "--after", first["next"])
+
+    assert made["roles"] == ["developer"]
+    assert (changed["locale"], changed["roles"]) == ("nb", ["bookkeeper"])
+    assert (bare["locale"], bare["roles"]) == (None, [])
+    assert [user["email"] for user in first["users"] + second["users"]] == ["kari@example.com", "karl@example.com"]
+    assert "nothing to change" in installed.complaint("user", "update", *ISSUER, "kari@example.com", code=2)
+    line = installed.complaint("user", "update", *ISSUER, "kari@example.com", "--role", "operator", code=1)
+    assert "own issuer are operators" in line
+
+
+def test_sessions_are_listed_and_ended(installed: Shell) -> None:
+    a_user(installed)
+
+    assert installed.json("user", "sessions", *ISSUER, "kari@example.com") == {"sessions": []}
+    assert installed.run("user", "sessions", *ISSUER, "kari@example.com").stdout.split() == ["ID", "SINCE", "UNTIL"]
+    assert installed.json("user", "end-session", *ISSUER, "kari@example.com", "--all")["email"] == "kari@example.com"
+    line = installed.complaint("user", "end-session", *ISSUER, "kari@example.com", "ses_none", code=4)
+    assert "no such session" in line
+    installed.complaint("user", "end-session", *ISSUER, "kari@example.com", code=2)
+
+
+def test_an_organisation_is_renamed_searched_for_and_administered(installed: Shell) -> None:
+    a_user(installed)
+    for number, name in (("312047152", "Bakeri AS"), ("313580261", "Båt AS")):
+        installed.json("organisation", "create", *ISSUER, "--number", number, "--name", name)
+    renamed = installed.json("organisation", "update", *ISSUER, "313580261", "--name", "Baker og Båt AS")
+    first = installed.json("organisation", "list", *ISSUER, "--search", "baker", "--limit", "1")
+    second = installed.json("organisation", "list", *ISSUER, "--search", "baker", "--after", first["next"])
+    add = ("organisation", "add-member", *ISSUER, "312047152", "kari@example.com")
+    told = [
+        installed.json(*add, *more)["organisations"][0]["administrator"]
+        for more in ((), ("--administrator",), (), ("--no-administrator",))
+    ]
+    members = installed.json("organisation", "members", *ISSUER, "312047152")
+    installed.json(*add, "--administrator")
+
+    assert installed.json("organisation", "show", *ISSUER, "313580261") == renamed
+    assert [each["name"] for each in first["organisations"] + second["organisations"]] == [
+        "Baker og Båt AS",
+        "Bakeri AS",
+    ]
+    assert told == [False, True, True, False]
+    assert [(each["email"], each["administrator"]) for each in members["members"]] == [("kari@example.com", False)]
+    assert installed.run("organisation", "members", *ISSUER, "312047152").stdout.split()[-2:] == [
+        "kari@example.com",
+        "yes",
+    ]
+    assert "Bakeri AS, administrator" in installed.run("user", "show", *ISSUER, "kari@example.com").stdout
 
 
 def field(page: httpx2.Response, name: str) -> str:

@@ -10,8 +10,9 @@ import pytest
 from builders import NOW, a_key_pair, a_user, an_issuer
 from portvakt.jose.keys import generate
 from portvakt.jose.signing import Signer
+from portvakt.model.audit import Act
 from portvakt.model.behalf import ApiKey, ApiKeyFacts
-from portvakt.model.change import AddApiKey, RevokeApiKey
+from portvakt.model.change import AddApiKey, Note, RevokeApiKey
 from portvakt.model.decision import Granted, Refused
 from portvakt.model.nouns import Algorithm, Organisation
 from portvakt.model.provider import API_KEY_TYP
@@ -57,6 +58,13 @@ def created(*memberships: Organisation, held: Any = (), provider: str = "luca", 
     )
 
 
+def told(decision: Any) -> list[tuple[Act, str, dict[str, Any]]]:
+    """Return what the log is told, which is of the key's user and organisation."""
+    events = [change.event for change in decision.changes if isinstance(change, Note)]
+    assert {(event.user, event.organisation) for event in events} <= {(USER.id, BAKERY.number)}
+    return [(event.act, event.id, dict(event.after)) for event in events]
+
+
 def a_key(**wish: Any) -> NewApiKey:
     decision = created(**wish)
     assert isinstance(decision, Granted)
@@ -73,7 +81,10 @@ def test_a_key_is_for_the_only_company_and_has_no_end_unless_one_was_chosen() ->
     dated = a_key(expires_at=Instant(NOW + 1))
 
     row = decision.answer.row
-    assert decision.changes == (AddApiKey(row),)
+    assert decision.changes[0] == AddApiKey(row)
+    assert told(decision) == [
+        (Act.API_KEY_CREATED, row.id, {"name": "My script", "organisation": BAKERY.number, "expires": None})
+    ]
     assert (row.organisation, row.name, row.expires_at) == (BAKERY.number, "My script", None)
     shown = [read_api_key(LUCA, KEYS, key.text.reveal()) for key in (decision.answer, dated)]
     assert [one and dict(one.claims) for one in shown] == [
@@ -141,7 +152,8 @@ def test_a_user_has_so_many_live_keys_at_most() -> None:
 def test_a_key_is_revoked_once() -> None:
     row = a_key().row
 
-    assert revoke_api_key(row, now=NOW).changes == (RevokeApiKey(LUCA.name, row.id, NOW),)
+    assert revoke_api_key(row, now=NOW).changes[0] == RevokeApiKey(LUCA.name, row.id, NOW)
+    assert told(revoke_api_key(row, now=NOW)) == [(Act.API_KEY_REVOKED, row.id, {})]
     assert revoke_api_key(replace(row, revoked_at=NOW), now=NOW).changes == ()
 
 

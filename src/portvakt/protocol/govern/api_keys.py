@@ -6,17 +6,20 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from portvakt.model.audit import Act
 from portvakt.model.behalf import ApiKey
-from portvakt.model.change import AddApiKey, RevokeApiKey
+from portvakt.model.change import AddApiKey, Note, RevokeApiKey
 from portvakt.model.decision import INVALID_REQUEST, Granted, Refused
 from portvakt.model.provider import ApiKeys, Company
 from portvakt.model.values import ApiKeyId, Instant, OrganisationNumber, Secret
 from portvakt.protocol.credentials import mint_id
+from portvakt.protocol.govern.told import of_api_key, tell_api_key
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from portvakt.jose.signing import Signer
+    from portvakt.model.change import Change
     from portvakt.model.nouns import Issuer, Organisation, User
 
 NAME_CHARACTERS = 80
@@ -89,7 +92,8 @@ def create_api_key(
         created_at=now,
         expires_at=wish.expires_at,
     )
-    return Granted(NewApiKey(row, api_key_text(issuer, row, signer)), (AddApiKey(row),))
+    note = Note(of_api_key(row, Act.API_KEY_CREATED, now, after=tell_api_key(row)))
+    return Granted(NewApiKey(row, api_key_text(issuer, row, signer)), (AddApiKey(row), note))
 
 
 def api_key_text(issuer: Issuer, row: ApiKey, signer: Signer) -> Secret:
@@ -110,8 +114,14 @@ def api_key_text(issuer: Issuer, row: ApiKey, signer: Signer) -> Secret:
 
 def revoke_api_key(key: ApiKey, *, now: Instant) -> Granted[ApiKey]:
     """Decide to revoke a key; one that was stays as it is."""
-    changes = () if key.revoked_at is not None else (RevokeApiKey(key.issuer, key.id, now),)
-    return Granted(key, changes)
+    return Granted(key, end_api_keys((key,), now))
+
+
+def end_api_keys(keys: Iterable[ApiKey], now: Instant) -> tuple[Change, ...]:
+    """Return what revokes some keys, for good; nothing of those that were."""
+    live = [key for key in keys if key.revoked_at is None]
+    notes = (Note(of_api_key(key, Act.API_KEY_REVOKED, now)) for key in live)
+    return (*(RevokeApiKey(key.issuer, key.id, now) for key in live), *notes)
 
 
 def _company(issuer: Issuer, wish: KeyWish, memberships: Sequence[Organisation]) -> OrganisationNumber | Refused | None:

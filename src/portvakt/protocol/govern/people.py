@@ -1,38 +1,67 @@
-"""Decisions about users and organisations: create, disable, enable, join, leave."""
+"""Decisions about users: create, change, give a password, log out, disable, enable."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from portvakt.model.audit import Act
 from portvakt.model.change import (
-    AddMember,
-    AddOrganisation,
     AddUser,
+    ChangeUser,
     EndSession,
-    RemoveMember,
-    SetOrganisationDisabled,
+    Note,
     SetPassword,
+    SetUser,
     SetUserDisabled,
 )
 from portvakt.model.decision import INVALID_REQUEST, Granted, Refused
-from portvakt.model.nouns import Organisation, User
-from portvakt.model.values import OrganisationNumber, UserId
+from portvakt.model.nouns import User
+from portvakt.model.values import UserId
 from portvakt.protocol.credentials import mint_id
-from portvakt.protocol.ending import end_grant
+from portvakt.protocol.ending import end_client, end_grant, end_user
+from portvakt.protocol.govern.actor import OPERATOR
+from portvakt.protocol.govern.api_keys import end_api_keys
+from portvakt.protocol.govern.told import differences, of_user, tell_user
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from portvakt.model.behalf import Grant, Password, Session
-    from portvakt.model.nouns import Issuer
-    from portvakt.model.values import Instant
+    from portvakt.model.behalf import ApiKey, Grant, Password, Session
+    from portvakt.model.change import Change
+    from portvakt.model.nouns import Client, Issuer
+    from portvakt.model.values import Instant, SessionId
 
 LONGEST_EMAIL = 254  # RFC 5321 §4.5.3.1.3, without the angle brackets
-NAME_CHARACTERS = 200
 LOCALES = ("en", "nb")
-_NUMBER = re.compile(r"[0-9]{1,20}", re.ASCII)
+ROLES = 20
+_ROLE = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
+
+LAST_OPERATOR = Refused(
+    "last_operator",
+    "This is the last operator who is enabled: make another one first.",
+    409,
+    reason="the last operator",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserWish:
+    """What of a user may be changed. `locale` None: the browser's. `roles`: what their clients and keys act with."""
+
+    locale: str | None = None
+    roles: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holdings:
+    """What is a user's own: what they gave, where they are logged in, their API keys, the clients that are theirs."""
+
+    grants: Sequence[Grant] = ()
+    sessions: Sequence[Session] = ()
+    api_keys: Sequence[ApiKey] = ()
+    clients: Sequence[Client] = ()
 
 
 def is_email(text: str) -> bool:
@@ -43,103 +72,152 @@ def is_email(text: str) -> bool:
 
 
 def create_user(
-    issuer: Issuer, known: User | None, *, email: str, locale: str | None, random: bytes, now: Instant
+    issuer: Issuer,
+    known: User | None,
+    *,
+    email: str,
+    wish: UserWish,
+    may_operate: bool = False,
+    random: bytes,
+    now: Instant,
 ) -> Granted[User] | Refused:
-    """Decide on a new user; `known` is who has that address already. `random`: 32 bytes."""
+    """Decide on a new user; `known` is who has that address already. `random`: 32 bytes.
+
+    `may_operate`: whether the issuer is the installation's own, whose users alone are operators.
+    """
     if not is_email(email):
         return _refused("An email address is NAME@HOST.")
-    if locale is not None and locale not in LOCALES:
-        return _refused(f"A locale is {' or '.join(LOCALES)}.")
     if known is not None:
         return _refused("There is a user with that address already.")
-    user = User(id=UserId(mint_id("user_", random)), issuer=issuer.name, email=email, locale=locale, created_at=now)
-    return Granted(user, (AddUser(user),))
+    problem = _wrong_wish(wish, may_operate=may_operate)
+    if problem:
+        return _refused(problem)
+    user = User(
+        id=UserId(mint_id("user_", random)),
+        issuer=issuer.name,
+        email=email,
+        locale=wish.locale,
+        roles=wish.roles,
+        created_at=now,
+    )
+    return Granted(user, (AddUser(user), Note(of_user(user, Act.USER_CREATED, now, after=tell_user(user)))))
 
 
-def set_password(password: Password, sessions: Sequence[Session], *, now: Instant) -> Granted[None]:
+def wish_of(user: User) -> UserWish:
+    """Return the wish that a user is the fulfilment of: what a change begins with."""
+    return UserWish(locale=user.locale, roles=user.roles)
+
+
+def change_user(user: User, wish: UserWish, others: Sequence[User] | None, *, now: Instant) -> Granted[User] | Refused:
+    """Decide that a user becomes what `wish` says, all of it.
+
+    `others`: the other enabled operators, of whom one is enough; None: the issuer is not the installation's own, so
+    that nobody is an operator there. Who has a role that nobody is given any more keeps it.
+    """
+    problem = _wrong_wish(wish, may_operate=others is not None, had=user.roles)
+    if problem:
+        return _refused(problem)
+    after = replace(user, locale=wish.locale, roles=wish.roles)
+    if after == user:
+        return Granted(user)
+    kept = _keep_an_operator(user, after, others)
+    if isinstance(kept, Refused):
+        return kept
+    was, is_now = differences(tell_user(user), tell_user(after))
+    changes = (
+        ChangeUser(user.issuer, user.id, user.version),
+        *kept,
+        SetUser(after),
+        Note(of_user(user, Act.USER_CHANGED, now, before=was, after=is_now)),
+    )
+    return Granted(replace(after, version=user.version + 1), changes)
+
+
+def set_password(user: User, password: Password, sessions: Sequence[Session], *, now: Instant) -> Granted[None]:
     """Decide on a new password. Whoever is logged in with the old one is so no more."""
-    return Granted(None, (SetPassword(password), *_end_sessions(sessions, now)))
+    note = Note(of_user(user, Act.PASSWORD_SET, now))
+    return Granted(None, (SetPassword(password), *_end_sessions(user, sessions, now), note))
 
 
-def end_sessions(sessions: Sequence[Session], *, now: Instant) -> Granted[None]:
-    """Decide that nobody is logged in any more."""
-    return Granted(None, _end_sessions(sessions, now))
+def end_sessions(
+    user: User, sessions: Sequence[Session], which: SessionId | None = None, *, now: Instant
+) -> Granted[None]:
+    """Decide that a user is logged in no more: in one browser, or anywhere."""
+    ended = [one for one in sessions if which is None or one.id == which]
+    return Granted(None, tuple(_end_sessions(user, ended, now)))
 
 
 def set_user_enabled(
-    issuer: Issuer, user: User, grants: Sequence[Grant], sessions: Sequence[Session], *, enabled: bool, now: Instant
-) -> Granted[User]:
-    """Decide to enable or disable a user; one that is so already stays as it is.
+    issuer: Issuer,
+    user: User,
+    held: Holdings,
+    others: Sequence[User] | None,
+    *,
+    enabled: bool,
+    now: Instant,
+) -> Granted[User] | Refused:
+    """Decide to enable or disable a user; one that is so already stays as it is. `others`: see `change_user`.
 
-    Disabling ends what the user gave to applications, and where they are logged in: so the guards are told, and
-    enabling gives nothing back that was not asked for again. But for their API keys, which were never ended: those are
-    good again.
+    Disabling ends what the user gave to applications, where they are logged in and their API keys, and tells the
+    guards, also of the clients that are theirs. Enabling gives nothing back that was not asked for again.
     """
     if enabled is (user.disabled_at is None):
         return Granted(user)
-    disabled_at = None if enabled else now
-    changed = replace(user, disabled_at=disabled_at)
-    change = SetUserDisabled(issuer.name, user.id, disabled_at)
-    if enabled:
-        return Granted(changed, (change,))
-    ends = (each for grant in grants for each in end_grant(issuer, grant, now))
-    return Granted(changed, (change, *_end_sessions(sessions, now), *ends))
+    after = replace(user, disabled_at=None if enabled else now)
+    kept = _keep_an_operator(user, after, others)
+    if isinstance(kept, Refused):
+        return kept
+    act = Act.USER_ENABLED if enabled else Act.USER_DISABLED
+    changes = (
+        ChangeUser(issuer.name, user.id, user.version),
+        *kept,
+        SetUserDisabled(issuer.name, user.id, after.disabled_at),
+        *(() if enabled else _end_holdings(issuer, user, held, now)),
+        Note(of_user(user, act, now, before={"enabled": not enabled}, after={"enabled": enabled})),
+    )
+    return Granted(replace(after, version=user.version + 1), changes)
 
 
-def create_organisation(
-    issuer: Issuer, known: Organisation | None, *, number: str, name: str, now: Instant
-) -> Granted[Organisation] | Refused:
-    """Decide on a new organisation; `known` is the one that has that number already."""
-    if not _NUMBER.fullmatch(number):
-        return _refused("An organisation number is 1 to 20 digits.")
-    if not name.strip() or len(name) > NAME_CHARACTERS or not name.isprintable():
-        return _refused(f"An organisation needs a name of 1 to {NAME_CHARACTERS} printable characters.")
-    if known is not None:
-        return _refused("There is an organisation with that number already.")
-    made = Organisation(issuer=issuer.name, number=OrganisationNumber(number), name=name, created_at=now)
-    return Granted(made, (AddOrganisation(made),))
+def _end_holdings(issuer: Issuer, user: User, held: Holdings, now: Instant) -> tuple[Change, ...]:
+    return (
+        *_end_sessions(user, held.sessions, now),
+        *end_api_keys(held.api_keys, now),
+        *(change for grant in held.grants for change in end_grant(issuer, grant, now)),
+        *(end_client(issuer.name, client.id, now) for client in held.clients),
+        end_user(issuer.name, user.id, now),
+    )
 
 
-def set_organisation_enabled(organisation: Organisation, *, enabled: bool, now: Instant) -> Granted[Organisation]:
-    """Decide to enable or disable an organisation; one that is so already stays as it is.
-
-    Disabled, nothing new is given for it, and nothing renewed; access tokens that were given end by themselves.
-    """
-    if enabled is (organisation.disabled_at is None):
-        return Granted(organisation)
-    disabled_at = None if enabled else now
-    change = SetOrganisationDisabled(organisation.issuer, organisation.number, disabled_at)
-    return Granted(replace(organisation, disabled_at=disabled_at), (change,))
-
-
-def add_member(
-    user: User, organisation: Organisation, memberships: Sequence[Organisation], *, now: Instant
-) -> Granted[None]:
-    """Decide that a user belongs to an organisation; who does already goes on to."""
-    if organisation.number in {each.number for each in memberships}:
-        return Granted(None)
-    return Granted(None, (AddMember(user.issuer, organisation.number, user.id, now),))
+def _keep_an_operator(user: User, after: User, others: Sequence[User] | None) -> tuple[Change, ...] | Refused:
+    """Return what holds on to another operator, where one ceases to be one: two who do so at once are decided again."""
+    ceases = _operates(user) and not _operates(after)
+    if others is None or not ceases:
+        return ()
+    if not others:
+        return LAST_OPERATOR
+    other = others[0]
+    return (ChangeUser(other.issuer, other.id, other.version),)
 
 
-def remove_member(
-    issuer: Issuer,
-    user: User,
-    organisation: Organisation,
-    memberships: Sequence[Organisation],
-    grants: Sequence[Grant],
-    *,
-    now: Instant,
-) -> Granted[None] | Refused:
-    """Decide that a user leaves an organisation; what they gave to applications for it ends with that."""
-    if organisation.number not in {each.number for each in memberships}:
-        return Refused("not_found", "The user is no member of that organisation.", 404)
-    theirs = [grant for grant in grants if grant.organisation == organisation.number]
-    ends = tuple(change for grant in theirs for change in end_grant(issuer, grant, now))
-    return Granted(None, (RemoveMember(issuer.name, organisation.number, user.id), *ends))
+def _operates(user: User) -> bool:
+    return OPERATOR in user.roles and user.disabled_at is None
 
 
-def _end_sessions(sessions: Sequence[Session], now: Instant) -> tuple[EndSession, ...]:
-    return tuple(EndSession(one.issuer, one.id, now) for one in sessions if one.revoked_at is None)
+def _wrong_wish(wish: UserWish, *, may_operate: bool, had: frozenset[str] = frozenset()) -> str:
+    """Return what is wrong with a wish, or an empty text. `had`: the roles of the user that it would change."""
+    if wish.locale is not None and wish.locale not in LOCALES:
+        return f"A locale is {' or '.join(LOCALES)}."
+    if len(wish.roles) > ROLES or not all(_ROLE.fullmatch(role) for role in wish.roles):
+        return f"A user has at most {ROLES} roles, each of 1 to 64 of A-Z a-z 0-9 . _ : -"
+    if OPERATOR in wish.roles - had and not may_operate:
+        return "Only users of the installation's own issuer are operators."
+    return ""
+
+
+def _end_sessions(user: User, sessions: Iterable[Session], now: Instant) -> tuple[Change, ...]:
+    live = [one for one in sessions if one.revoked_at is None]
+    notes = (Note(of_user(user, Act.SESSION_ENDED, now, what=one.id)) for one in live)
+    return (*(EndSession(one.issuer, one.id, now) for one in live), *notes)
 
 
 def _refused(text: str) -> Refused:
