@@ -62,7 +62,8 @@ def _of_user(change: OfUser) -> Update:
             return one.values(version=USERS.c.version + 1)
         case SetUser(user):
             row = row_of_user(user)
-            return _user(user.issuer, user.id).values(locale=row["locale"], roles=row["roles"])
+            said = {name: row[name] for name in ("locale", "roles", "search_key")}
+            return _user(user.issuer, user.id).values(said)
         case SetUserDisabled(issuer, user_id, disabled_at):
             return _user(issuer, user_id).values(disabled_at=checked_end(disabled_at))
         case _:

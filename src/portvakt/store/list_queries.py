@@ -67,7 +67,10 @@ PAGE_OF_USERS = (
     select(USERS).where(USERS.c.issuer == ISSUER, USERS.c.id > bindparam("after")).order_by(USERS.c.id).limit(_LIMIT)
 )
 USERS_BY_EMAIL = (
-    select(USERS).where(USERS.c.issuer == ISSUER, _between(USERS.c.email_key)).order_by(USERS.c.email_key).limit(_LIMIT)
+    select(USERS)
+    .where(USERS.c.issuer == ISSUER, _between(USERS.c.search_key))
+    .order_by(USERS.c.search_key)
+    .limit(_LIMIT)
 )
 
 _OF_ISSUER = select(ORGANISATIONS).where(ORGANISATIONS.c.issuer == ISSUER).limit(_LIMIT)

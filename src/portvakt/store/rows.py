@@ -60,6 +60,7 @@ def row_of_user(user: User) -> Fields:
         "id": checked_id(user.id),
         "email": checked_text(user.email),
         "email_key": search_key(user.email),
+        "search_key": search_key(user.email),
         "roles": checked_words(sorted(user.roles)),
         "created_at": checked_moment(user.created_at),
         "disabled_at": checked_end(user.disabled_at),

@@ -34,9 +34,8 @@ NAME = String(255).with_variant(String(255, collation="C"), "postgresql")
 
 KEY = Text().with_variant(Text(collation="C"), "postgresql")
 """What is searched by its first letters, so a range of keys: see `rows.search_key`."""
-
+# Given by the database, each greater than those before it, and never again.
 NUMBER = BigInteger().with_variant(Integer, "sqlite")
-"""Given by the database, each greater than those before it, and never again."""
 DIGEST = LargeBinary(32)
 """HMAC-SHA-256 and nothing else: what it was made of does not fit. The database checks the length too."""
 
@@ -52,14 +51,16 @@ USERS = Table(
     Column("issuer", NAME, nullable=False),
     Column("id", NAME, nullable=False),
     Column("email", Text, nullable=False),
-    Column("email_key", KEY, nullable=False),  # the address without letter case
+    Column("email_key", Text, nullable=False),  # the address without letter case
     Column("roles", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("disabled_at", BigInteger),
     Column("locale", Text),
     Column("version", BigInteger, nullable=False, server_default="1"),
+    Column("search_key", KEY, nullable=False, server_default=text("''")),  # as `email_key`, but in the order of bytes
     PrimaryKeyConstraint("issuer", "id", name="pk_users"),
     UniqueConstraint("issuer", "email_key", name="uq_users_email"),
+    Index("ix_users_search", "issuer", "search_key"),
 )
 
 CLIENTS = Table(

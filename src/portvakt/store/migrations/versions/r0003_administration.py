@@ -1,9 +1,10 @@
 """Administration. Adds, and renames one column: a node of 0002 cannot revoke a grant until it is replaced.
 
-What it read is there, and what it writes is whole, but that a search by name does not find its clients and
-organisations until they are written again.
+What it read is there, and what it writes is whole, but that a search by name does not find its users,
+clients and organisations until they are written again.
 """
 
+import time
 import unicodedata
 
 import sqlalchemy as sa
@@ -18,6 +19,8 @@ NAME = sa.String(255).with_variant(sa.String(255, collation="C"), "postgresql")
 KEY = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 NUMBER = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 BATCH = 1000
+LOCKED = ("grants", "clients", "users", "organisations", "memberships", "client_secrets", "revocations")
+TRIES = 150
 
 SQLITE_ONLY_GROWS = "CREATE TRIGGER audit_no_{0} BEFORE {0} ON audit BEGIN SELECT RAISE(ABORT, 'audit only grows'); END"
 POSTGRESQL_ONLY_GROWS = """
@@ -36,16 +39,32 @@ def upgrade() -> None:
     find_keys("clients", "id")
     audit()
     refusals()
+    # From here on, since this locks tables that are read meanwhile: the shorter before the commit, the better.
+    lock()
     partial("ix_grants_client", "grants", ["issuer", "client_id", "id"], NOT_REVOKED)
     op.drop_index("ix_memberships_organisation", "memberships")
     op.create_index("ix_memberships_organisation", "memberships", ["issuer", "organisation", "user_id"])
     revoking()
-    # Last, since these lock tables that are read meanwhile: the shorter before the commit, the better.
     op.add_column("memberships", sa.Column("administrator", sa.Boolean, nullable=False, server_default=sa.false()))
     op.add_column("client_secrets", sa.Column("last_used_from", sa.Text))
     users()
     organisations()
     clients()
+
+
+def lock() -> None:
+    """Take every lock that is needed at once, or none for a moment: who waits while it holds some may deadlock."""
+    for turn in range(TRIES if is_postgresql() else 0):
+        try:
+            with op.get_bind().begin_nested():
+                op.execute("SET LOCAL lock_timeout = '100ms'")
+                op.execute(f"LOCK TABLE {', '.join(LOCKED)}")
+        except sa.exc.OperationalError:
+            if turn == TRIES - 1:
+                raise
+            time.sleep(0.1)
+        else:
+            return
 
 
 def is_postgresql() -> bool:
@@ -120,8 +139,10 @@ def revoking() -> None:
 
 def users() -> None:
     op.add_column("users", sa.Column("version", sa.BigInteger, nullable=False, server_default="1"))
-    if is_postgresql():
-        op.execute('ALTER TABLE users ALTER COLUMN email_key TYPE text COLLATE "C"')
+    # Beside `email_key`, whose collation cannot change: prepared statements of the version before would fail.
+    op.add_column("users", sa.Column("search_key", KEY, nullable=False, server_default=sa.text("''")))
+    op.execute("UPDATE users SET search_key = email_key")
+    op.create_index("ix_users_search", "users", ["issuer", "search_key"])
 
 
 def organisations() -> None:
