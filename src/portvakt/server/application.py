@@ -16,21 +16,24 @@ from portvakt.jose.sealing import derive
 from portvakt.model.message import Reply
 from portvakt.protocol.govern.keys import published_keys
 from portvakt.server.act import Contended
+from portvakt.server.admin_api import AdminApi, admin_api
 from portvakt.server.api_keys import OwnApiKeys
 from portvakt.server.authenticating import Authenticating
 from portvakt.server.call import Call, Disconnected, plain_reply
 from portvakt.server.copy import Copy
 from portvakt.server.cross_origin import CrossOrigin, Origins
 from portvakt.server.desk import Desk
-from portvakt.server.documents import DISCOVERY, KEY_SET_PATH, METADATA, key_set, metadata
+from portvakt.server.documents import DISCOVERY, KEY_SET_PATH, METADATA, Document, key_set, metadata
 from portvakt.server.keys import ensure_key
 from portvakt.server.own_keys import OwnKeys
 from portvakt.server.passwords import Passwords
 from portvakt.server.people import Page, pages_of
+from portvakt.server.purposes import FORMS, KEYS, PEPPER
 from portvakt.server.quota import Windows
 from portvakt.server.readiness import Readiness
 from portvakt.server.revocations import PATH as REVOCATIONS_PATH
 from portvakt.server.revocations import RevocationList
+from portvakt.server.settings_issuers import OWN
 from portvakt.server.shown_tokens import (
     INTROSPECT_PATH,
     REVOKE_PATH,
@@ -58,14 +61,13 @@ if TYPE_CHECKING:
 
     ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+__all__ = ["KEYS", "PEPPER", "Application", "Memory"]
+
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 ANY_HOST = ""
 MOST_FAILING = 20_000
 """How many buckets strangers may fill; each takes some 400 bytes."""
 
-PEPPER = b"portvakt/pepper"
-KEYS = b"portvakt/keys"
-FORMS = b"portvakt/forms"
 CLEAN_EVERY = 60.0
 """Seconds between two deletions of what has ended."""
 
@@ -127,8 +129,10 @@ class Application:
         self.copy = Copy(store, self._watch, key=self._sealing)
         self._hosts: dict[bytes, str] = {}  # how the issuers' URLs spell their hosts, which is how nearly all come
         self._routes: dict[str, dict[bytes, Handler]] = {ANY_HOST: {b"/livez": self._livez, b"/readyz": self._readyz}}
+        self._areas: list[tuple[str, bytes, Handler]] = []  # a host, and what answers everything below a path
         for issuer in self.issuers:
             self._route_issuer(issuer)
+        self._route_administration(secret)
 
     async def start(self) -> None:
         """Make the keys that issuers lack, load those that sign, and begin to write last uses.
@@ -186,7 +190,7 @@ class Application:
         if call.status:
             raise RuntimeError("a reply had begun") from None
         call.refused = OUR_FAULT
-        if isinstance(handler, Page):
+        if isinstance(handler, (Page, AdminApi)):
             await handler.fault(call, send)
             return
         if isinstance(handler, CrossOrigin):
@@ -198,14 +202,19 @@ class Application:
         found = self._routes[ANY_HOST].get(path)
         if found is not None:
             return found
-        routes = None
+        routes, host = None, ""
         for name, value in scope["headers"]:
             if name == b"host":
-                routes = self._routes.get(self._hosts.get(value) or _host_of(value.decode("latin-1")))
+                host = self._hosts.get(value) or _host_of(value.decode("latin-1"))
+                routes = self._routes.get(host)
                 break
         if routes is None:
             return _wrong_host
-        return routes.get(path, _not_found)
+        found = routes.get(path)
+        if found is not None:
+            return found
+        below = (area for where, root, area in self._areas if where == host and path.startswith(root))
+        return next(below, _not_found)
 
     def _route_issuer(self, issuer: Issuer) -> None:
         tools = self._tools(issuer)
@@ -238,12 +247,18 @@ class Application:
                 return document
 
             for url in {well_known(issuer.url, name), f"{issuer.url}/.well-known/{name}"}:
-                self._route(url, _Document(read))
+                self._route(url, Document(read))
 
         async def read_keys() -> Reply:
             return key_set(published_keys(await self.copy.keys_to_publish(issuer.name), self.clock()))
 
-        self._route(issuer.url + KEY_SET_PATH, _Document(read_keys))
+        self._route(issuer.url + KEY_SET_PATH, Document(read_keys))
+
+    def _route_administration(self, secret: Secret) -> None:
+        for own in (issuer for issuer in self.issuers if issuer.name == OWN):
+            api = admin_api(own, self.issuers, self._store, self.copy, self.clock, secret)
+            parts = urlsplit(own.api_url)
+            self._areas.append((_host_of(parts.netloc), f"{parts.path}/".encode("ascii"), api))
 
     def api_keys(self, issuer: Issuer) -> OwnApiKeys:
         """Return who tells of the issuer's personal API keys, in this same process."""
@@ -329,25 +344,6 @@ class Application:
                     pass
             except Exception as error:  # noqa: BLE001 - whatever it was, the next minute is another try
                 self._log.failure("not_cleaned", error)
-
-
-class _Document:
-    """Something that an issuer publishes, for GET and HEAD, with its ETag."""
-
-    def __init__(self, read: Callable[[], Awaitable[Reply]]) -> None:
-        self._read = read
-
-    async def __call__(self, call: Call, _receive: Receive, send: Send) -> None:
-        scope = call.scope
-        if scope["method"] not in ("GET", "HEAD"):
-            await call.reply(plain_reply(405, "This document is read with GET.", ("allow", "GET, HEAD")), send)
-            return
-        reply = await self._read()
-        etag = dict(reply.headers)["etag"].encode()
-        known = [value for name, value in scope["headers"] if name == b"if-none-match"]
-        if any(etag in value or value.strip() == b"*" for value in known):  # RFC 9110 §13.1.2
-            reply = Reply(304, tuple(header for header in reply.headers if header[0] != "content-type"), b"")
-        await call.reply(reply, send)
 
 
 class _Mounted:

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 from portvakt.model.message import Reply
 from portvakt.protocol.answer.token import served_grants
 from portvakt.protocol.govern.keys import KEY_SET_MAX_AGE
+from portvakt.server.call import plain_reply
 from portvakt.server.shown_tokens import INTROSPECT_PATH, REVOKE_PATH, has_public_clients, shows_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from portvakt.model.nouns import Issuer, SigningKey
+    from portvakt.server.call import Call, Receive, Send
 
 KEY_SET_PATH = "/.well-known/jwks.json"
 METADATA = "oauth-authorization-server"
@@ -74,3 +76,23 @@ def _published(document: dict[str, object], media_type: str) -> Reply:
         ("x-content-type-options", "nosniff"),
     )
     return Reply(200, headers, body)
+
+
+class Document:
+    """Something that an issuer publishes, for GET and HEAD, with its ETag."""
+
+    def __init__(self, read: Callable[[], Awaitable[Reply]]) -> None:
+        self._read = read
+
+    async def __call__(self, call: Call, _receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        scope = call.scope
+        if scope["method"] not in ("GET", "HEAD"):
+            await call.reply(plain_reply(405, "This document is read with GET.", ("allow", "GET, HEAD")), send)
+            return
+        reply = await self._read()
+        etag = dict(reply.headers)["etag"].encode()
+        known = [value for name, value in scope["headers"] if name == b"if-none-match"]
+        if any(etag in value or value.strip() == b"*" for value in known):  # RFC 9110 §13.1.2
+            reply = Reply(304, tuple(header for header in reply.headers if header[0] != "content-type"), b"")
+        await call.reply(reply, send)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from portvakt.jose.keys import generate
 from portvakt.jose.sealing import NONCE_OCTETS
+from portvakt.model.audit import NOBODY
 from portvakt.model.decision import Granted, Refused
 from portvakt.protocol.govern.keys import first_key, rotate_keys
 from portvakt.server.act import act
@@ -15,6 +16,7 @@ from portvakt.server.act import act
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from portvakt.model.audit import By
     from portvakt.model.nouns import Issuer, SigningKey
     from portvakt.server.clock import Clock
     from portvakt.store import Store
@@ -30,19 +32,23 @@ async def ensure_key(store: Store, issuer: Issuer, *, key: bytes, clock: Clock) 
         await _with_new_pair(store, issuer, key=key, clock=clock, first=True)
 
 
-async def rotate(store: Store, issuer: Issuer, *, key: bytes, clock: Clock) -> tuple[SigningKey, ...] | Refused:
+async def rotate(
+    store: Store, issuer: Issuer, *, key: bytes, clock: Clock, by: By = NOBODY
+) -> tuple[SigningKey, ...] | Refused:
     """Publish a successor of the issuer's newest key, and return all keys. See `govern.keys.rotate_keys`.
+
+    `by`: who does it, for the audit log.
 
     Raises:
         portvakt.store.StoreUnavailable: the database does not answer.
     """
     await ensure_key(store, issuer, key=key, clock=clock)
-    decision = await _with_new_pair(store, issuer, key=key, clock=clock, first=False)
+    decision = await _with_new_pair(store, issuer, key=key, clock=clock, first=False, by=by)
     return decision if isinstance(decision, Refused) else decision.answer
 
 
 async def _with_new_pair(
-    store: Store, issuer: Issuer, *, key: bytes, clock: Clock, first: bool
+    store: Store, issuer: Issuer, *, key: bytes, clock: Clock, first: bool, by: By = NOBODY
 ) -> Granted[tuple[SigningKey, ...]] | Refused:
     pair = await asyncio.to_thread(generate, issuer.algorithm)
     nonce = os.urandom(NONCE_OCTETS)
@@ -54,4 +60,4 @@ async def _with_new_pair(
     def decide(keys: Sequence[SigningKey]) -> Granted[tuple[SigningKey, ...]] | Refused:
         return decide_on(issuer, keys, pair, key=key, nonce=nonce, now=clock())
 
-    return await act(store, load, decide)
+    return await act(store, load, decide, by)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 import pytest_asyncio
 
+from administered import ACME, OTHER, OWN, Administered
 from builders import NOW
 from issuing import BREEZE, EVERY, LUCA, PRISJAKT, SEALING, STANDARD, a_copy, population, serving
 from people_served import people_of, quick
@@ -103,3 +104,12 @@ async def people(peopled_file: Path, tmp_path: Path) -> AsyncIterator[Served]:
     """A server of the issuers at which people log in, over a database of this test's own."""
     async with serving(a_copy(peopled_file, tmp_path), [LUCA, STANDARD]) as served:
         yield quick(served)
+
+
+@pytest.fixture
+async def administered(database: Path) -> AsyncIterator[Administered]:
+    """A server with people of every role, and the administration's API."""
+    async with serving(database, [OWN, ACME, OTHER]) as served:
+        made = Administered(served)
+        await made.fill()
+        yield made

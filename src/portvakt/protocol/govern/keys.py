@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from portvakt.jose.keys import to_private_bytes
 from portvakt.jose.sealing import place, seal
-from portvakt.model.change import AddKey, RetireKey
+from portvakt.model.audit import Act, Event
+from portvakt.model.change import AddKey, Note, RetireKey
 from portvakt.model.decision import INVALID_REQUEST, Granted, Refused
 from portvakt.model.nouns import SigningKey
 from portvakt.model.provider import TokenHeader
@@ -66,7 +67,9 @@ def rotate_keys(
     end = Instant(signs_from + issuer.lifetime + OVERLAP)
     retire = RetireKey(issuer.name, newest.id, end)
     retired = replace(newest, published_until=end)
-    return Granted((*keys[:-1], retired, successor), (retire, AddKey(successor)))
+    told = {"number": successor.number, "algorithm": successor.algorithm.value, "signs_from": signs_from}
+    note = Note(Event(act=Act.KEY_ROTATED, issuer=issuer.name, id=successor.id, at=now, after=told))
+    return Granted((*keys[:-1], retired, successor), (retire, AddKey(successor), note))
 
 
 def published_keys(keys: Sequence[SigningKey], now: Instant) -> tuple[SigningKey, ...]:

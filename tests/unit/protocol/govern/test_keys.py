@@ -5,7 +5,8 @@ from __future__ import annotations
 from builders import NOW, a_key_pair, an_issuer
 from portvakt.jose.keys import from_private_bytes, generate
 from portvakt.jose.sealing import place, unseal
-from portvakt.model.change import AddKey, RetireKey
+from portvakt.model.audit import Act
+from portvakt.model.change import AddKey, Note, RetireKey
 from portvakt.model.decision import Granted, Refused
 from portvakt.model.nouns import Algorithm, SigningKey
 from portvakt.model.values import Instant
@@ -40,7 +41,10 @@ def answered(decision: Granted[tuple[SigningKey, ...]] | Refused) -> tuple[Signi
     assert isinstance(decision, Granted)
     old, new = decision.answer[-2:]
     assert old.published_until is not None
-    assert decision.changes == (RetireKey(old.issuer, old.id, old.published_until), AddKey(new))
+    retire, add, note = decision.changes
+    assert (retire, add) == (RetireKey(old.issuer, old.id, old.published_until), AddKey(new))
+    assert isinstance(note, Note)
+    assert (note.event.act, note.event.id, note.event.at) == (Act.KEY_ROTATED, new.id, new.created_at)
     return decision.answer
 
 

@@ -1,0 +1,214 @@
+"""Who may do what by the administration's API: every operation, asked for by people of every role."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import pytest_asyncio
+
+from administered import (
+    ACME,
+    ADMINISTRATOR,
+    BAKERY,
+    COMPANYS_PROGRAM,
+    DEVELOPER,
+    EVERYBODY,
+    FOUNDRY,
+    MEMBER,
+    OPERATOR,
+    OTHER,
+    OTHERS_ADMINISTRATOR,
+    OWN,
+    STRANGER,
+    Administered,
+    Role,
+)
+from builders import NOW
+from issuing import a_client, known, serving
+from portvakt.model.change import AddMember
+from portvakt.server.admin_api import OPERATIONS
+from portvakt.server.admin_api_operation import Role as Needed
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Collection
+    from pathlib import Path
+
+    from portvakt.server.admin_api_operation import Operation
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+OLD_VERSION = '"999"'
+
+AT_ACME = (DEVELOPER, ADMINISTRATOR, OTHERS_ADMINISTRATOR, MEMBER, COMPANYS_PROGRAM)
+FOR_THE_DEVELOPER = (OPERATOR, DEVELOPER)
+FOR_THE_BAKERY = (OPERATOR, ADMINISTRATOR, COMPANYS_PROGRAM)
+FOR_THE_FOUNDRY = (OPERATOR, OTHERS_ADMINISTRATOR)
+ANYBODY = (OPERATOR, *AT_ACME)
+OPERATORS = (OPERATOR,)
+
+NEEDED = {
+    "listIssuers": Needed.ANYBODY,
+    "showIssuer": Needed.ANYBODY,
+    "listKeys": Needed.OPERATOR,
+    "rotateKeys": Needed.OPERATOR,
+    "listClients": Needed.ANYBODY,
+    "createClient": Needed.MAKER,
+    "showClient": Needed.OWNER,
+    "changeClient": Needed.OWNER,
+    "deleteClient": Needed.OWNER,
+    "disableClient": Needed.OWNER,
+    "enableClient": Needed.OWNER,
+    "rotateSecret": Needed.OWNER,
+    "revokeSecret": Needed.OWNER,
+    "listUsers": Needed.OPERATOR,
+    "createUser": Needed.OPERATOR,
+    "showUser": Needed.OPERATOR,
+    "changeUser": Needed.OPERATOR,
+    "disableUser": Needed.OPERATOR,
+    "enableUser": Needed.OPERATOR,
+    "setPassword": Needed.OPERATOR,
+    "listSessions": Needed.OPERATOR,
+    "endSessions": Needed.OPERATOR,
+    "endSession": Needed.OPERATOR,
+    "listOrganisations": Needed.ANYBODY,
+    "createOrganisation": Needed.OPERATOR,
+    "showOrganisation": Needed.ADMINISTRATOR,
+    "changeOrganisation": Needed.OPERATOR,
+    "disableOrganisation": Needed.OPERATOR,
+    "enableOrganisation": Needed.OPERATOR,
+    "listMembers": Needed.ADMINISTRATOR,
+    "addMember": Needed.ADMINISTRATOR,
+    "changeMember": Needed.ADMINISTRATOR,
+    "removeMember": Needed.ADMINISTRATOR,
+    "readAuditLog": Needed.ANYBODY,
+}
+"""Every route with the role that it needs, written down a second time: by hand."""
+
+BODIES: dict[str, Any] = {
+    "createClient": {"name": "Another"},
+    "changeClient": {"name": "Another"},
+    "rotateSecret": {},
+    "createUser": {"email": "new@example.no"},
+    "changeUser": {"locale": "nb"},
+    "setPassword": {"password": "correct horse battery staple"},
+    "createOrganisation": {"organisation": "123456789", "name": "Ny AS"},
+    "changeOrganisation": {"name": "Ny AS"},
+    "addMember": {"user": MEMBER.email},
+    "changeMember": {"administrator": False},
+}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def all_together(shared_database: Path) -> AsyncIterator[Administered]:
+    """One server for all cases: nothing that is done in one is in another's way."""
+    async with serving(shared_database, [OWN, ACME, OTHER]) as served:
+        made = Administered(served)
+        await made.fill()
+        yield made
+
+
+@dataclass(frozen=True)
+class Case:
+    """An operation on some object, and who may do it."""
+
+    operation: Operation
+    about: str
+    may: Collection[Role]
+    path: dict[str, str] = field(default_factory=dict)
+    body: dict[str, Any] | None = None
+    query: str = ""
+
+    @property
+    def id(self) -> str:
+        return f"{self.operation.name}-{self.about}" if self.about else self.operation.name
+
+
+CLIENTS = {
+    "developer": (known(ACME, "developers").client_id, FOR_THE_DEVELOPER),
+    "bakery": (known(ACME, "bakerys").client_id, FOR_THE_BAKERY),
+    "foundry": (known(ACME, "foundrys").client_id, FOR_THE_FOUNDRY),
+}
+COMPANIES = {"bakery": (BAKERY, FOR_THE_BAKERY), "foundry": (FOUNDRY, FOR_THE_FOUNDRY)}
+
+
+def cases_of(operation: Operation) -> list[Case]:
+    """Return an operation on each object that it may be about."""
+    body = BODIES.get(operation.name)
+    if operation.role is Needed.OWNER:
+        return [Case(operation, about, may, {"client_id": id_}, body) for about, (id_, may) in CLIENTS.items()]
+    if operation.role is Needed.ADMINISTRATOR:
+        return [Case(operation, about, may, {"organisation": id_}, body) for about, (id_, may) in COMPANIES.items()]
+    if operation.role is Needed.MAKER:
+        of = [
+            Case(operation, about, may, body={**(body or {}), "organisation": id_})
+            for about, (id_, may) in COMPANIES.items()
+        ]
+        return [Case(operation, "for-oneself", FOR_THE_DEVELOPER, body=body), *of]
+    may = OPERATORS if operation.role is Needed.OPERATOR else ANYBODY
+    return [Case(operation, "", may, body=body)]
+
+
+def filtered() -> list[Case]:
+    """Return the lists with each filter."""
+    log, clients, organisations = (
+        next(operation for operation in OPERATIONS if operation.name == name)
+        for name in ("readAuditLog", "listClients", "listOrganisations")
+    )
+    found = [Case(log, f"client-{about}", may, query=f"client={id_}") for about, (id_, may) in CLIENTS.items()]
+    for of in (log, clients):
+        found += [Case(of, about, may, query=f"organisation={id_}") for about, (id_, may) in COMPANIES.items()]
+        name = "user" if of is log else "owner"
+        found += [Case(of, who.label, (OPERATOR, who), query=f"{name}={who.user_id}") for who in (DEVELOPER, MEMBER)]
+        found += [Case(of, f"nobodys-{name}", OPERATORS, query=f"{name}=user_nobody")]
+    return [*found, *(Case(of, "search", OPERATORS, query="search=a") for of in (clients, organisations))]
+
+
+async def test_every_route_needs_the_role_that_it_is_known_to_need() -> None:
+    assert {operation.name: operation.role for operation in OPERATIONS} == NEEDED
+
+
+@pytest.mark.parametrize(
+    "case", [*(case for each in OPERATIONS for case in cases_of(each)), *filtered()], ids=lambda case: case.id
+)
+async def test_Z2_a_route_is_for_those_whose_it_is_and_not_there_for_others(
+    all_together: Administered, case: Case
+) -> None:
+    administered, operation, store = all_together, case.operation, all_together.served.store
+    for label, company in (("developers", None), ("bakerys", BAKERY), ("foundrys", FOUNDRY)):
+        await store.apply(a_client(ACME, label, owner=DEVELOPER.user_id, organisation=company))
+    places = {
+        "issuer": "acme",
+        "client_id": "",
+        "secret_id": "sec_none",
+        "user_id": MEMBER.user_id,
+        "session_id": "none",
+        "organisation": BAKERY,
+        **case.path,
+    }
+    path = operation.path.format(**places)
+    headers = {"if_match": OLD_VERSION}
+
+    nobody = await administered.ask(None, operation.method, path, query=case.query)
+    assert nobody.status == 401
+    for who in [*(who for who in EVERYBODY if who not in case.may), *case.may]:
+        if operation.name in {"changeMember", "removeMember"}:
+            await store.apply([AddMember(ACME.name, places["organisation"], MEMBER.user_id, NOW)])  # type: ignore[arg-type]
+        sent = ... if case.body is None else case.body
+        answer = await administered.ask(who, operation.method, path, sent, query=case.query, **headers)
+        if who in case.may:
+            assert answer.status in {200, 201, 204, 412} or _is_about_what_is_inside(operation, answer.json()), who
+        elif who is STRANGER and operation.name != "listIssuers":
+            assert (answer.status, answer.json()["detail"]) == (404, "There is no such issuer.")
+        elif operation.name != "listIssuers":
+            assert answer.status in {403, 404}, who
+            assert not _is_about_what_is_inside(operation, answer.json())
+            if operation.role in {Needed.OWNER, Needed.ADMINISTRATOR}:
+                assert answer.status == 404
+
+
+def _is_about_what_is_inside(operation: Operation, problem: dict[str, Any]) -> bool:
+    """Whether they got as far as to what is not there."""
+    inside = {"endSession": "session", "revokeSecret": "secret"}.get(operation.name, "")
+    return bool(inside) and problem["detail"] == f"There is no such {inside}."
