@@ -41,9 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    from portvakt.cli.program import assemble  # so that a library user of `main` pays when it runs
+    from portvakt.cli.program import command  # so that a library user of `main` pays when it runs
 
-    code = assemble()(args=arguments, prog_name="portvakt", standalone_mode=False)
+    code = command(terminal=sys.stdout.isatty())(args=arguments, prog_name="portvakt", standalone_mode=False)
     return code if isinstance(code, int) else Exit.OK
 
 

@@ -1,15 +1,18 @@
 """The command line: every command in one place. A new one is one line in `assemble`."""
 
-import sys
+import functools
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
+from typer.main import get_command
 
 from portvakt.cli import (
     api_keys,
     audit,
     clients,
     connections,
+    explain,
     init,
     inspect,
     keys,
@@ -23,14 +26,20 @@ from portvakt.cli import (
 )
 
 
-def assemble() -> typer.Typer:
+@functools.cache  # to make it takes a tenth of a second
+def command(*, terminal: bool) -> Callable[..., object]:
+    """Return what runs a command line, for a terminal or for a pipe."""
+    return get_command(assemble(terminal=terminal))
+
+
+def assemble(*, terminal: bool) -> typer.Typer:
     """Return the program. Modules of commands load nothing but what their help needs."""
     app = typer.Typer(
         name="portvakt",
         help="OAuth 2.0 for companies that offer an API and for the developers who integrate with one.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
-        rich_markup_mode="rich" if sys.stdout.isatty() else None,  # in a pipe: plain, and half as long to load
+        rich_markup_mode="rich" if terminal else None,  # in a pipe: plain, and half as long to load
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_every_command)
@@ -54,6 +63,7 @@ def assemble() -> typer.Typer:
     app.add_typer(api_keys.app)
     app.add_typer(keys.app)
     app.add_typer(audit.app)
+    app.command("explain")(explain.explain)
     return app
 
 

@@ -108,20 +108,20 @@ def test_a_missing_server_names_what_to_install(folder: Path) -> None:
 
 
 def raising(error: BaseException) -> object:
-    def assemble() -> object:
+    def command(**_: object) -> object:
         raise error
 
-    return assemble
+    return command
 
 
 def test_ctrl_c_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(program, "assemble", raising(KeyboardInterrupt()))
+    monkeypatch.setattr(program, "command", raising(KeyboardInterrupt()))
 
     assert main([]) == Exit.INTERRUPTED
 
 
 def test_a_fault_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(program, "assemble", raising(ZeroDivisionError()))
+    monkeypatch.setattr(program, "command", raising(ZeroDivisionError()))
 
     with pytest.raises(ZeroDivisionError):
         main([])
