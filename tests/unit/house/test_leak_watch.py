@@ -44,10 +44,11 @@ def run(folder: Path, what: str, *arguments: str) -> subprocess.CompletedProcess
         f"--rootdir={folder}",
     )
     tests = str(Path(__file__).parent.parent.parent)
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
     return subprocess.run(
         [sys.executable, "-m", "pytest", *quiet, *arguments, str(folder)],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": tests},
+        env={**inherited, "PYTHONPATH": tests},
         capture_output=True,
         text=True,
         timeout=50,
