@@ -21,6 +21,7 @@ from portvakt.protocol.ask.token import (
     read_token_reply,
     refresh_request,
     revocation_request,
+    spellings,
     token_request,
 )
 from portvakt.protocol.ask.wish import Wish
@@ -407,6 +408,10 @@ def test_a_public_client_names_itself_and_proves_nothing() -> None:
         assert sent(request)["client_id"] == "me"
         assert "client_secret" not in sent(request)
         assert "Authorization" not in dict(request.headers)
+
+
+def test_a_reply_may_repeat_of_a_public_client_what_it_sent_in_each_spelling() -> None:
+    assert set(spellings(PUBLIC, Secret('r"1'))) == {'r"1', "r%221", 'r\\"1'}
 
 
 def test_a_refresh_is_the_same_request_each_time_and_asks_for_what_was_given() -> None:
