@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from pathlib import Path
 
-    from portvakt.model.audit import By
+    from portvakt.model.audit import By, RefusedRequest
     from portvakt.model.behalf import CodeFacts, RefreshFacts
     from portvakt.model.change import Applied, Change, Lost
     from portvakt.model.nouns import ClientFacts, SigningKey
@@ -74,6 +74,10 @@ class FailingStore(Store):
     async def record_use(self, uses: SecretUses, **more: Any) -> None:
         self._meet("record_use")
         await super().record_use(uses, **more)
+
+    async def record_refusals(self, refusals: Sequence[RefusedRequest]) -> None:
+        self._meet("record_refusals")
+        await super().record_refusals(refusals)
 
     def _meet(self, method: str) -> None:
         self.asked[method] += 1

@@ -30,7 +30,7 @@ from portvakt.server.application import KEYS, PEPPER, Application
 from portvakt.server.clock import TurnableClock
 from portvakt.server.log import Log
 from portvakt.store import open_store
-from portvakt.store.schema import METADATA
+from portvakt.store.schema import METADATA, REFUSALS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
@@ -256,10 +256,10 @@ class Serving:
         return [secret for secret in self.secrets if len(secret) > 9 and secret in text]
 
     def rows(self) -> dict[str, int]:
-        """Return how many rows each table has."""
+        """Return how many rows each table has, but for refused requests, which are written whenever it suits."""
         if self._rows is None:
             self._rows = sqlite3.connect(self.path, isolation_level=None)
-        tables = METADATA.sorted_tables
+        tables = [table for table in METADATA.sorted_tables if table is not REFUSALS]
         counts = ", ".join(f'(SELECT count(*) FROM "{table.name}")' for table in tables)
         found = self._rows.execute(f"SELECT {counts}").fetchone()
         return {table.name: count for table, count in zip(tables, found, strict=True)}

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from dataclasses import replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
-from portvakt.model.provider import Quota
+from portvakt.model.provider import Body, Quota
 from portvakt.model.values import Seconds
 from portvakt.protocol.answer.token import Authenticated, authenticate
 from portvakt.providers.speak import refuse_exceeded
-from portvakt.server.call import read_body
+from portvakt.server.call import Disconnected, read_body
 from portvakt.wire.address import bucket_address
+from portvakt.wire.errors import WireError
 from portvakt.wire.token_request import TOKEN_BODY_LIMIT, body_too_long, read_token_head
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from portvakt.model.decision import Exceeded, Refused
     from portvakt.model.message import TokenRequest
     from portvakt.model.nouns import ClientFacts, Issuer
     from portvakt.model.provider import Provider
     from portvakt.model.values import Instant
-    from portvakt.server.call import Receive, Scope
+    from portvakt.server.call import Call, Receive
     from portvakt.server.copy import Copy
     from portvakt.server.quota import Windows
 
@@ -34,24 +37,50 @@ FAILURES = Quota(60, Seconds(60))
 FAILURES_OF_ADDRESS = Quota(1000, Seconds(60))
 """Failed authentications of all clients from one address: who guesses ids makes no end of store reads."""
 
+PATIENCE = 0.5
+"""Seconds that a refusal of the head waits for a small body, which says whose request it was."""
+
+_BODIES = frozenset(body.value.encode() for body in Body)
+_FEW_DIGITS = 4
 _LONGEST_DIGITS = len(str(TOKEN_BODY_LIMIT))
 
 
 async def read_request(
     provider: Provider,
-    scope: Scope,
+    call: Call,
     receive: Receive,
     read: Callable[[Provider, tuple[str, bytes | None], bytes], TokenRequest],
 ) -> TokenRequest:
-    """Read a client's request: `read` takes its body. Raises: WireError."""
-    headers = scope["headers"]
-    head = read_token_head(provider, headers, scope["query_string"])  # T7: before the body is waited for
+    """Read a client's request: `read` takes its body, which stays with the call. Raises: WireError."""
+    headers = call.scope["headers"]
+    try:
+        head = read_token_head(provider, headers, call.scope["query_string"])  # T7: before the body is waited for
+    except WireError:
+        call.body = await _read_other_body(headers, receive)
+        raise
     if any(name == b"content-length" and _is_too_long(value) for name, value in headers):
         raise body_too_long()
     body = await read_body(receive, TOKEN_BODY_LIMIT)
     if body is None:
         raise body_too_long()
+    call.body = body
     return read(provider, head, body)
+
+
+async def _read_other_body(headers: Sequence[tuple[bytes, bytes]], receive: Receive) -> bytes:
+    """Return the body of a request that is refused for its head, as far as it tells the owner whose request it was.
+
+    That is JSON or a form of a few bytes that are on their way, where the other is taken; b"" for all else.
+    """
+    said = dict(headers)
+    length = said.get(b"content-length", b"")
+    kind = said.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    if kind not in _BODIES or not length.isdigit() or len(length) > _FEW_DIGITS or b"expect" in said:
+        return b""
+    with contextlib.suppress(TimeoutError, Disconnected):
+        async with asyncio.timeout(PATIENCE):
+            return await read_body(receive, TOKEN_BODY_LIMIT) or b""
+    return b""
 
 
 class Authenticating:

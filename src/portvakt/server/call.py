@@ -41,7 +41,7 @@ class Disconnected(Exception):
 class Call:
     """A request and what the log will say of it. `reference` names both, on the wire and in the log."""
 
-    __slots__ = ("address", "client_id", "issuer", "reference", "refused", "scope", "size", "started", "status")
+    __slots__ = ("address", "body", "client_id", "issuer", "reference", "refused", "scope", "size", "started", "status")
 
     def __init__(self, scope: Scope, trusted: Sequence[IPv4Network | IPv6Network] = ()) -> None:
         self.scope = scope
@@ -52,6 +52,7 @@ class Call:
         self.issuer: str | None = None
         self.client_id: str | None = None
         self.refused: Refused | None = None
+        self.body = b""  # as far as it was read, for who explains a refusal
         client = scope.get("client")
         self.address: str = client[0] if client else ""
         if trusted:

@@ -115,7 +115,7 @@ class ShownToken:
     async def _say(self, call: Call, receive: Receive) -> Granted[Reply] | Refused:
         tools = self._tools
         try:
-            request = await read_request(tools.issuer.provider, call.scope, receive, read_shown_token)
+            request = await read_request(tools.issuer.provider, call, receive, read_shown_token)
         except WireError as error:
             return Refused(error.code, error.description, error.status, reason=error.description)
         outcome = await tools.authenticating.who(request, call.address, tools.clock())

@@ -94,7 +94,7 @@ class TokenEndpoint:
     async def _say(self, call: Call, receive: Receive) -> Granted[Tokens] | Refused:
         provider = self._issuer.provider
         try:
-            request = await read_request(provider, call.scope, receive, read_token_body)
+            request = await read_request(provider, call, receive, read_token_body)
         except WireError as error:
             return Refused(error.code, error.description, error.status, reason=error.description)
         refused = refuse_grant_type(provider, request)
