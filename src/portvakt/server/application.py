@@ -257,6 +257,7 @@ class Application:
     def _route_administration(self, secret: Secret) -> None:
         for own in (issuer for issuer in self.issuers if issuer.name == OWN):
             api = admin_api(own, self.issuers, self._store, self.copy, self.clock, secret)
+            self._route(own.api_url, api)
             parts = urlsplit(own.api_url)
             self._areas.append((_host_of(parts.netloc), f"{parts.path}/".encode("ascii"), api))
 
