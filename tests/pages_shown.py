@@ -11,19 +11,24 @@ from portvakt.pages.views import (
     ApiKeyProblem,
     ApiKeys,
     Brand,
+    ChoosePassword,
     Company,
     Connected,
     Connection,
     Consent,
     ConsentProblem,
     Fault,
+    ForgotPassword,
     Home,
+    LinkEnded,
     LoggedOut,
     LogIn,
     LogInProblem,
     LogOut,
     NoAccess,
     NoCompany,
+    PasswordChosen,
+    PasswordProblem,
     Problem,
     Session,
     Sessions,
@@ -86,6 +91,18 @@ def consent(
         companies=companies,
         forced=forced,
         chosen=OrganisationNumber(chosen) if chosen else None,
+        problem=problem,
+    )
+
+
+def choose_password(problem: PasswordProblem | None = None) -> ChoosePassword:
+    return ChoosePassword(
+        brand=BRAND,
+        action="/luca-test/password",
+        csrf="csrf",
+        email=EMAIL,
+        shortest=8,
+        longest=256,
         problem=problem,
     )
 
@@ -212,6 +229,16 @@ SAMPLES: dict[str, View] = {
     "problem_detail": problem(Fault.REDIRECT_URI, "redirect_uri is none of those that the client registered."),
     "log_out": LogOut(brand=BRAND, action="/luca-test/logout", csrf="csrf", email=EMAIL),
     "logged_out": LoggedOut(brand=BRAND, log_in_url="/luca-test/login"),
+    "forgot": ForgotPassword(
+        brand=BRAND, action="/luca-test/forgot-password", csrf="csrf", log_in_url="/luca-test/login"
+    ),
+    "forgot_sent": ForgotPassword(
+        brand=BRAND, action="/luca-test/forgot-password", csrf="csrf", log_in_url="/luca-test/login", sent=True
+    ),
+    "choose_password": choose_password(),
+    **{f"choose_password_{one.value}": choose_password(one) for one in PasswordProblem},
+    "link_ended": LinkEnded(brand=BRAND, forgot_url="/luca-test/forgot-password"),
+    "password_chosen": PasswordChosen(brand=BRAND, log_in_url="/luca-test/login"),
     "home": Home(brand=BRAND, email=EMAIL, api_keys=True),
     "home_no_keys": Home(brand=LIVE, email=EMAIL),
     "connected": connected(),

@@ -1,4 +1,4 @@
-"""`portvakt user`: create, list, show, update, set-password, disable, enable, sessions, end-session."""
+"""`portvakt user`: who there is, their passwords, the links by which they choose one, where they are logged in."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
     from portvakt.model.behalf import Member, Session
     from portvakt.model.nouns import Organisation, User
+    from portvakt.protocol.govern.invitations import Link
     from portvakt.protocol.govern.people import UserWish
     from portvakt.server.administering_people import People, Person
     from portvakt.server.administration import Administration
+    from portvakt.server.inviting import Inviting
 
 app = typer.Typer(name="user", help="The users of an issuer, who log in and own clients.", no_args_is_help=True)
 
@@ -221,6 +223,72 @@ def describe_person(person: "Person") -> dict[str, Any]:
     return {**describe_user(person.user), "has_password": person.has_password, "organisations": organisations}
 
 
+@app.command("invite")
+def invite(
+    *,
+    email: Annotated[str, typer.Argument(metavar="EMAIL", help="The address to log in with.")],
+    locale: Annotated[str | None, typer.Option(metavar="LOCALE", help="As for create, for a new user.")] = None,
+    role: Roles = None,
+    issuer: IssuerName = None,
+    config: Config = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Give somebody a link by which they choose their first password within 7 days; who is not there is made."""
+    from portvakt.protocol.govern.people import UserWish  # --help needs none of it
+
+    wish = UserWish(locale=locale, roles=_roles(role))
+    _tell_link(installation(config, data, issuer), lambda inviting: inviting.invite(email, wish), as_json=as_json)
+
+
+@app.command("reset-password")
+def reset_password(
+    *, user: Who, issuer: IssuerName = None, config: Config = None, data: Data = None, as_json: Json = False
+) -> None:
+    """Give a user a link by which they choose another password within 24 hours. Until then they keep theirs."""
+    _tell_link(installation(config, data, issuer), lambda inviting: inviting.reset(user), as_json=as_json)
+
+
+@app.command("outbox")
+def outbox(
+    *,
+    issuer: IssuerName = None,
+    after: After = None,
+    limit: Limit = "100",
+    config: Config = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """List the links that wait for you to send them, by user id. Whoever has one can be that user."""
+    wanted = page_size(limit)
+    there = installation(config, data, issuer)
+
+    async def ask(administration: "Administration") -> "list[Link]":
+        return await administration.inviting(there.issuer).outbox(after=after, limit=wanted + 1)
+
+    found = administer(there, ask)
+    page = found[:wanted]
+    following = page[-1].user.id if len(found) > wanted else None
+    if as_json:
+        say_json({"links": [describe_link(link) for link in page], "next": following})
+        return
+    rows = [(link.user.email, link.purpose.value, str(rfc3339(link.expires_at)), link.url.reveal()) for link in page]
+    say_table(("EMAIL", "FOR", "UNTIL", "LINK"), rows)
+    if following is not None:
+        say(f"There are more: --after {following}")
+
+
+def describe_link(link: "Link") -> dict[str, str | None]:
+    """Return a link for its user, as it is written in JSON: whoever has it can be that user."""
+    return {
+        "user_id": link.user.id,
+        "email": link.user.email,
+        "purpose": link.purpose.value,
+        "until": rfc3339(link.expires_at),
+        "link": link.url.reveal(),
+    }
+
+
 def describe_session(session: "Session") -> dict[str, str | None]:
     """Return what may be shown of a session, as it is written in JSON: never its cookie, which nobody keeps."""
     return {"id": session.id, "since": rfc3339(session.created_at), "until": rfc3339(session.expires_at)}
@@ -265,6 +333,20 @@ def _tell(there: Installation, do: "Callable[[People], Awaitable[Person]]", *, a
         return await do(administration.people(there.issuer, by=at_the_command_line()))
 
     tell_person(administer(there, ask), as_json=as_json)
+
+
+def _tell_link(there: Installation, do: "Callable[[Inviting], Awaitable[Link]]", *, as_json: bool) -> None:
+    async def ask(administration: "Administration") -> "Link":
+        return await do(administration.inviting(there.issuer, by=at_the_command_line()))
+
+    described = describe_link(administer(there, ask))
+    if as_json:
+        say_json(described)
+        return
+    for field, value in described.items():
+        say(f"{field:13} {value}")
+    say()
+    say("The link works once. Send it to nobody but the user: whoever has it can be them.")
 
 
 def _roles(named: list[str] | None) -> frozenset[str]:

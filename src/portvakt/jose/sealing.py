@@ -1,6 +1,6 @@
 """Sealing at rest: AES-256-GCM under keys that are derived (HKDF-SHA-256, RFC 5869), never stored.
 
-Private keys are sealed under the installation's secret; what a repeated refresh gets, under the refresh token itself.
+Private keys, and links that wait to be sent, are sealed under the installation's secret; what a repeated refresh gets, under the refresh token itself.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 if TYPE_CHECKING:
-    from portvakt.model.values import ClientId, FamilyId, IssuerName, KeyId, Secret
+    from portvakt.model.values import ClientId, FamilyId, IssuerName, KeyId, Secret, UserId
 
 KEY_OCTETS = 32
 NONCE_OCTETS = 12
@@ -57,6 +57,11 @@ def place(issuer: IssuerName, key_id: KeyId) -> bytes:
 def place_of_reissue(issuer: IssuerName, family_id: FamilyId, generation: int, client_id: ClientId) -> bytes:
     """The associated data of what a repeated refresh gets: it opens for that client and generation only."""
     return _joined(issuer, family_id, str(generation), client_id)
+
+
+def place_of_link(issuer: IssuerName, user_id: UserId, digest: bytes) -> bytes:
+    """The associated data of a link that waits to be sent: it opens for that user's invitation only."""
+    return _joined(issuer, user_id, digest.hex())
 
 
 def seal(key: bytes, plaintext: bytes, associated: bytes, nonce: bytes) -> bytes:

@@ -229,6 +229,29 @@ class ApiKeyFacts:
     is_member: bool
 
 
+class Purpose(StrEnum):
+    """What a user is sent a link for."""
+
+    INVITED = "invited"  # to choose a first password
+    RESET = "reset"  # to choose another one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invitation:
+    """The one link by which a user may choose a password, once. A newer one takes its place.
+
+    `sealed`: the link's text for whoever sends it, None once it was sent; what it is found by is `digest` alone.
+    """
+
+    issuer: IssuerName
+    user_id: UserId
+    digest: bytes = field(repr=False)
+    purpose: Purpose
+    created_at: Instant
+    expires_at: Instant
+    sealed: bytes | None = field(default=None, repr=False)
+
+
 class Ended(StrEnum):
     """What a guard is told has ended, and the claim of an access token that it compares."""
 

@@ -11,7 +11,18 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from portvakt.model.audit import Event
-    from portvakt.model.behalf import ApiKey, Code, Ended, Family, Grant, Password, RefreshToken, Session, Transaction
+    from portvakt.model.behalf import (
+        ApiKey,
+        Code,
+        Ended,
+        Family,
+        Grant,
+        Invitation,
+        Password,
+        RefreshToken,
+        Session,
+        Transaction,
+    )
     from portvakt.model.nouns import Client, ClientSecret, Organisation, SigningKey, User
     from portvakt.model.values import (
         ApiKeyId,
@@ -222,6 +233,29 @@ class RemoveMember:
 
 
 @dataclass(frozen=True, slots=True)
+class PutInvitation:
+    """Insert a user's invitation, in the place of an older one. Lost if there is no such user."""
+
+    invitation: Invitation
+
+
+@dataclass(frozen=True, slots=True)
+class EndInvitation:
+    """Delete an invitation. Lost if there is none with that digest: it was used, or a newer one took its place."""
+
+    issuer: IssuerName
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetLink:
+    """Delete the sealed link of an invitation, since it was sent. Lost if there is none, or it was sent already."""
+
+    issuer: IssuerName
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class AddSession:
     """Insert a session. Lost if there is one with that id or digest."""
 
@@ -412,6 +446,9 @@ Change = (
     | AddKey
     | RetireKey
     | SetPassword
+    | PutInvitation
+    | EndInvitation
+    | ForgetLink
     | AddOrganisation
     | ChangeOrganisation
     | SetOrganisation

@@ -20,16 +20,21 @@ from portvakt.pages.texts import SCOPES, text
 from portvakt.pages.views import (
     AlreadyAnswered,
     ApiKeys,
+    ChoosePassword,
     Connected,
     Consent,
     ConsentProblem,
+    ForgotPassword,
     Home,
+    LinkEnded,
     LoggedOut,
     LogIn,
     LogInProblem,
     LogOut,
     NoAccess,
     NoCompany,
+    PasswordChosen,
+    PasswordProblem,
     Problem,
     Sessions,
 )
@@ -55,6 +60,10 @@ _TEMPLATES: dict[type[View], str] = {
     Connected: "connected.html",
     ApiKeys: "api_keys.html",
     Sessions: "sessions.html",
+    ForgotPassword: "forgot_password.html",
+    ChoosePassword: "choose_password.html",
+    LinkEnded: "link_ended.html",
+    PasswordChosen: "password_chosen.html",
 }
 
 _LOG_IN_STATUS = {
@@ -63,6 +72,8 @@ _LOG_IN_STATUS = {
     LogInProblem.LIMITED: 429,
     LogInProblem.BUSY: 503,
 }
+
+_PASSWORD_STATUS = {PasswordProblem.LENGTH: 400, PasswordProblem.BUSY: 503}
 
 _CONSENT_STATUS = {ConsentProblem.MISSING: 400, ConsentProblem.CHANGED: 403}
 
@@ -136,8 +147,10 @@ def _status(view: View) -> int:
             return _LOG_IN_STATUS[problem]
         case Problem(fault=fault):
             return fault.status
-        case NoAccess() | NoCompany():
+        case NoAccess() | NoCompany() | LinkEnded():
             return 403
+        case ChoosePassword(problem=PasswordProblem() as problem):
+            return _PASSWORD_STATUS[problem]
         case AlreadyAnswered():
             return 409
         case Consent(problem=ConsentProblem() as wrong):

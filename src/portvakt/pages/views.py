@@ -319,6 +319,53 @@ class Sessions:
     api_keys: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgotPassword:
+    """Where a link to choose another password is asked for. Posts `email`, `csrf` to `action`. `sent`: it was asked."""
+
+    brand: Brand
+    action: str
+    csrf: str = field(repr=False)
+    log_in_url: str
+    sent: bool = False
+
+
+class PasswordProblem(Enum):
+    """Why a password was not taken."""
+
+    LENGTH = "length"
+    BUSY = "busy"  # too many passwords are being hashed at this moment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChoosePassword:
+    """Where a user who has a link chooses a password. Posts `password`, `csrf` to `action`."""
+
+    brand: Brand
+    action: str
+    csrf: str = field(repr=False)
+    email: str
+    shortest: int
+    longest: int
+    problem: PasswordProblem | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkEnded:
+    """The link was used, or is too old. `forgot_url`: where another one is asked for."""
+
+    brand: Brand
+    forgot_url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PasswordChosen:
+    """The password was taken."""
+
+    brand: Brand
+    log_in_url: str
+
+
 View = (
     LogIn
     | Consent
@@ -332,4 +379,8 @@ View = (
     | Connected
     | ApiKeys
     | Sessions
+    | ForgotPassword
+    | ChoosePassword
+    | LinkEnded
+    | PasswordChosen
 )

@@ -41,6 +41,7 @@ class Kind(Enum):
     CODE = "pvk_ac_"
     REFRESH_TOKEN = "pvk_rt_"
     SESSION = "pvk_se_"
+    INVITATION = "pvk_in_"
 
 
 def mint(kind: Kind, random: bytes) -> Secret:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from portvakt.jose.signing import Signer
     from portvakt.model.audit import By
-    from portvakt.model.behalf import ApiKey, Member, Session
+    from portvakt.model.behalf import ApiKey, Invitation, Member, Session
     from portvakt.model.nouns import ClientFacts, Issuer, User
     from portvakt.model.values import ClientId, Secret
     from portvakt.protocol.govern.actor import Actor
@@ -216,6 +216,7 @@ class People:
             sessions=await self.store.sessions_of(issuer, user.id),
             api_keys=await self.store.api_keys_of(issuer, user.id),
             clients=[facts.client for facts in await self._clients(user, None)],
+            invitation=await self.store.invitation_of(issuer, user.id),
         )
 
     async def _clients(self, user: User, after: ClientId | None) -> list[ClientFacts]:
@@ -241,11 +242,12 @@ class People:
             passwords.close()
         row = Password(issuer=self.issuer.name, user_id=user.id, hash=hashed, changed_at=self.clock())
 
-        async def load() -> tuple[Session, ...]:
-            return await self.store.sessions_of(self.issuer.name, user.id)
+        async def load() -> tuple[tuple[Session, ...], Invitation | None]:
+            sessions = await self.store.sessions_of(self.issuer.name, user.id)
+            return sessions, await self.store.invitation_of(self.issuer.name, user.id)
 
-        def decide(sessions: tuple[Session, ...]) -> Granted[None]:
-            return set_password(user, row, sessions, now=self.clock())
+        def decide(facts: tuple[tuple[Session, ...], Invitation | None]) -> Granted[None]:
+            return set_password(user, row, *facts, now=self.clock())
 
         await act(self.store, load, decide, self.by)
         await self._end_sessions(user)

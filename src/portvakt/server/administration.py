@@ -24,8 +24,9 @@ from portvakt.server.administering_audit import Log
 from portvakt.server.administering_clients import Clients
 from portvakt.server.administering_organisations import Organisations
 from portvakt.server.administering_people import People
-from portvakt.server.application import KEYS, PEPPER
 from portvakt.server.clock import system_clock
+from portvakt.server.inviting import Inviting, Links
+from portvakt.server.purposes import KEYS, LINKS, PEPPER
 from portvakt.server.refusal import Refusal
 from portvakt.server.settings_issuers import OWN
 from portvakt.store import open_store
@@ -55,6 +56,7 @@ class Administration:
         self._store = store
         self._pepper = derive(secret, PEPPER)
         self._sealing = derive(secret, KEYS)
+        self._links_key = derive(secret, LINKS)
         self._clock = clock
 
     @staticmethod
@@ -70,6 +72,11 @@ class Administration:
     def people(self, issuer: Issuer, actor: Actor = AT_THE_COMMAND_LINE, by: By = NOBODY) -> People:
         """Return what there is to do about an issuer's users. `actor`, `by`: as for `clients`."""
         return People(issuer, self._store, self._clock, actor, by)
+
+    def inviting(self, issuer: Issuer, actor: Actor = AT_THE_COMMAND_LINE, by: By = NOBODY) -> Inviting:
+        """Return what there is to do about links by which users choose a password. `actor`, `by`: as for `clients`."""
+        links = Links(issuer=issuer, store=self._store, clock=self._clock, pepper=self._pepper, key=self._links_key)
+        return Inviting(links=links, actor=actor, by=by)
 
     def organisations(self, issuer: Issuer, actor: Actor = AT_THE_COMMAND_LINE, by: By = NOBODY) -> Organisations:
         """Return what there is to do about an issuer's organisations. `actor`, `by`: as for `clients`."""

@@ -28,7 +28,7 @@ from portvakt.server.keys import ensure_key
 from portvakt.server.own_keys import OwnKeys
 from portvakt.server.passwords import Passwords
 from portvakt.server.people import Page, pages_of
-from portvakt.server.purposes import FORMS, KEYS, PEPPER
+from portvakt.server.purposes import FORMS, KEYS, LINKS, PEPPER
 from portvakt.server.quota import Windows
 from portvakt.server.readiness import Readiness
 from portvakt.server.revocations import PATH as REVOCATIONS_PATH
@@ -118,6 +118,7 @@ class Application:
         self._sealing = derive(secret, KEYS)
         self._pepper = derive(secret, PEPPER)
         self._forms_key = derive(secret, FORMS)
+        self._links_key = derive(secret, LINKS)
         self._passwords = Passwords()
         self._failures = memory.failures
         self._uses = memory.uses
@@ -290,6 +291,7 @@ class Application:
             failures=self._failures,
             pepper=self._pepper,
             forms_key=self._forms_key,
+            links_key=self._links_key,
             clock=self.clock,
         )
 

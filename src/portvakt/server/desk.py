@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from portvakt.model.audit import ActorKind, By
 from portvakt.model.decision import Refused
 from portvakt.model.message import Reply
 from portvakt.model.provider import ApiKeys
@@ -18,6 +19,7 @@ from portvakt.protocol.credentials import SECRET_OCTETS, Kind, mint, opaque_dige
 from portvakt.protocol.live import session_lives
 from portvakt.server.browser import SESSION, VISIT, bind, is_bound, is_from_here, read_cookie, set_cookie
 from portvakt.server.call import read_body
+from portvakt.server.inviting import Links
 from portvakt.wire.authorize_request import AUTHORIZE_LIMIT
 from portvakt.wire.errors import WireError
 from portvakt.wire.form import decode_component, parse_form
@@ -25,7 +27,7 @@ from portvakt.wire.query import spell_query
 
 if TYPE_CHECKING:
     from portvakt.model.behalf import SessionFacts
-    from portvakt.model.nouns import ClientFacts, Issuer
+    from portvakt.model.nouns import ClientFacts, Issuer, User
     from portvakt.model.values import ClientId
     from portvakt.pages.locale import Locale
     from portvakt.pages.views import View
@@ -82,7 +84,10 @@ class NotOurForm(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """Serves the people who log in at one issuer. `forms_key` signs what binds a form to its browser."""
+    """Serves the people who log in at one issuer. `forms_key` signs what binds a form to its browser.
+
+    `links_key` seals links that wait to be sent.
+    """
 
     issuer: Issuer
     store: Store
@@ -91,6 +96,7 @@ class Desk:
     failures: Windows
     pepper: bytes
     forms_key: bytes
+    links_key: bytes
     clock: Clock
 
     @property
@@ -109,6 +115,17 @@ class Desk:
     def root(self) -> str:
         """The path of the issuer's URL; "" if it has none."""
         return urlsplit(self.issuer.url).path
+
+    @property
+    def links(self) -> Links:
+        """Who gives users links to choose a password."""
+        return Links(issuer=self.issuer, store=self.store, clock=self.clock, pepper=self.pepper, key=self.links_key)
+
+    def by(self, call: Call, user: User | None = None) -> By:
+        """Return who asks, for the audit log: a user who has logged in, or nobody."""
+        if user is None:
+            return By(address=call.address, request_id=call.reference)
+        return By(kind=ActorKind.USER, issuer=user.issuer, id=user.id, address=call.address, request_id=call.reference)
 
     async def client(self, client_id: ClientId) -> ClientFacts | None:
         """Return a client of the issuer, disabled or not."""

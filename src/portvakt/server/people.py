@@ -13,6 +13,7 @@ from portvakt.server.api_keys import PAGE_PATH as KEYS_PATH
 from portvakt.server.api_keys import KeysPage
 from portvakt.server.authorize import Authorize
 from portvakt.server.call import plain_reply
+from portvakt.server.password_page import FORGOT_PATH, PASSWORD_PATH, ForgotPage, PasswordPage
 from portvakt.server.sessions import PAGE_PATH as SESSIONS_PATH
 from portvakt.server.sessions import SessionsPage
 
@@ -22,7 +23,18 @@ if TYPE_CHECKING:
     from portvakt.server.call import Call, Handler, Receive, Send
     from portvakt.server.desk import Desk
 
-PAGES = ("/login", "/logout", "/account", "/connected", "/sessions", "/consent", "/static", "/api-keys")
+PAGES = (
+    "/login",
+    "/logout",
+    "/password",
+    "/forgot-password",
+    "/account",
+    "/connected",
+    "/sessions",
+    "/consent",
+    "/static",
+    "/api-keys",
+)
 """Where pages stand under an issuer's URL, besides its authorization endpoint."""
 
 _READ = ("GET", "HEAD")
@@ -65,6 +77,8 @@ def pages_of(desk: Desk) -> Mapping[str, Handler]:
         "/logout": Page(desk, account.log_out, _FORM),
         "/account": Page(desk, account.home, _READ),
         "/connected": Page(desk, account.connected, _FORM),
+        PASSWORD_PATH: Page(desk, PasswordPage(desk), _FORM),
+        FORGOT_PATH: Page(desk, ForgotPage(desk), _FORM),
         SESSIONS_PATH: Page(desk, SessionsPage(desk, account), _FORM),
         **({KEYS_PATH: Page(desk, KeysPage(desk, account), _FORM)} if desk.has_api_keys else {}),
         **{

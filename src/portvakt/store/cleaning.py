@@ -12,6 +12,7 @@ What goes, and why nothing misses it:
 - families without a token, and revoked grants without a code or a family, a day after they were revoked;
 - grants that nothing but a list holds: all that came from them has ended, and a newer one says the same. Whoever
   authorizes again every hour so leaves one, and not 24 a day;
+- invitations, once they have expired: an unknown one is answered as an expired one is;
 - revocations, a day after the last access token that they refuse ended: guards whose clocks differ have all let go;
 - refused requests, a week after they were, and whatever more of them there is than the newest `MOST_REFUSALS`.
 
@@ -26,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import and_, bindparam, exists, or_, select, tuple_
 
+from portvakt.store.invitations import INVITATIONS
 from portvakt.store.schema import (
     CODES,
     FAMILIES,
@@ -65,6 +67,7 @@ def clean(connection: Connection, issuer: IssuerName | None, now: Instant, limit
     ended = now - KEPT_FOR
     batch.delete(TRANSACTIONS, batch.past(TRANSACTIONS.c.expires_at, now))
     batch.delete(SESSIONS, batch.past(SESSIONS.c.expires_at, now, _has_no(TRANSACTIONS, SESSIONS)))
+    batch.delete(INVITATIONS, batch.past(INVITATIONS.c.expires_at, now))
     batch.delete(REVOCATIONS, batch.past(REVOCATIONS.c.until, ended))
     batch.delete(REFUSALS, batch.past(REFUSALS.c.at, now - REFUSALS_KEPT_FOR))
     _clean_ring(batch)

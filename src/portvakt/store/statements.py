@@ -15,7 +15,7 @@ from portvakt.model.change import (
     ExpireSecret,
     RetireKey,
 )
-from portvakt.store import administration_changes, behalf_changes
+from portvakt.store import administration_changes, behalf_changes, invitations
 from portvakt.store.checks import checked_id, checked_moment
 from portvakt.store.inserting import insert_new
 from portvakt.store.rows import FACTS, row_of_client, row_of_key, row_of_secret, row_of_user
@@ -47,6 +47,8 @@ def statement_of(change: Change, dialect: str, by: By = NOBODY) -> Executable:
     """
     if isinstance(change, administration_changes.AdministrationChange):
         return administration_changes.statement_of(change, dialect, by)
+    if isinstance(change, invitations.InvitationChange):
+        return invitations.statement_of(change, dialect)
     match change:
         case AddUser(user):
             return insert_new(USERS, row_of_user(user), dialect)

@@ -15,6 +15,7 @@ from portvakt.store.address import database_at
 from portvakt.store.audit import Audit
 from portvakt.store.behalf_reads import BehalfReads
 from portvakt.store.errors import StoreUnavailable, our_fault, sqlstate
+from portvakt.store.invitation_reads import Invitations
 from portvakt.store.lists import Lists
 from portvakt.store.migrate import is_current
 
@@ -52,7 +53,7 @@ async def open_store(url: str) -> Store:
     return store
 
 
-class Store(BehalfReads, Lists, Audit):
+class Store(BehalfReads, Invitations, Lists, Audit):
     """An open database. Made by `open_store`.
 
     Every method may raise StoreUnavailable, within about 3 seconds. A caller that is cancelled leaves the

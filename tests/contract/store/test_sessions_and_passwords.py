@@ -32,7 +32,7 @@ LOG_IN, CHANGE = "log in", "change"
 ORDERS = [[LOG_IN if step in taken else CHANGE for step in range(9)] for taken in combinations(range(9), 5)]
 """A log-in asks the store five times; whatever a change asks beyond four times comes at the end."""
 
-BESIDE = {"grants_of_user", "api_keys_of", "clients"}
+BESIDE = {"grants_of_user", "api_keys_of", "clients", "invitation_of"}
 """What a change reads of things that no log-in touches: whichever comes first, so they wait for no turn."""
 
 
@@ -103,6 +103,7 @@ async def logs_in(turns: InTurns, user: User, passwords: Passwords) -> bool:
         failures=None,  # type: ignore[arg-type]
         pepper=PEPPER,
         forms_key=PEPPER,
+        links_key=PEPPER,
         clock=lambda: NOW,
     )
     account = Account(desk)

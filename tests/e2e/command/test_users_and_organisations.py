@@ -135,6 +135,24 @@ def test_a_user_is_changed_searched_for_and_given_roles(installed: Shell) -> Non
     assert "own issuer are operators" in line
 
 
+def test_who_is_invited_gets_a_link_that_waits_in_the_outbox(installed: Shell) -> None:
+    invited = installed.json("user", "invite", *ISSUER, "new@example.com", "--locale", "nb", "--role", "developer")
+    a_user(installed, "--password-stdin", given=PASSWORD)
+    reset = installed.run("user", "reset-password", *ISSUER, "kari@example.com").stdout
+    waiting = installed.json("user", "outbox", *ISSUER)
+    told = installed.run("user", "outbox", *ISSUER, "--limit", "1").stdout
+
+    assert invited["link"].startswith("http://127.0.0.1:8040/standard/password?token=pvk_in_")
+    assert (invited["email"], invited["purpose"]) == ("new@example.com", "invited")
+    assert installed.json("user", "show", *ISSUER, invited["user_id"])["roles"] == ["developer"]
+    assert sorted(link["email"] for link in waiting["links"]) == ["kari@example.com", "new@example.com"]
+    assert invited in waiting["links"]
+    assert all(link["link"] in reset for link in waiting["links"] if link["purpose"] == "reset")
+    assert "There are more" in told
+    line = installed.complaint("user", "invite", *ISSUER, "kari@example.com", code=1)
+    assert "has a password" in line
+
+
 def test_sessions_are_listed_and_ended(installed: Shell) -> None:
     a_user(installed)
 

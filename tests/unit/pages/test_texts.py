@@ -9,7 +9,7 @@ from importlib.resources import files
 import pytest
 
 from portvakt.pages.texts import SCOPES, TEXTS, text
-from portvakt.pages.views import ApiKeyProblem, Fault, LogInProblem
+from portvakt.pages.views import ApiKeyProblem, Fault, LogInProblem, PasswordProblem
 from portvakt.providers import PROVIDERS
 
 SAME_IN_BOTH = {"brand.test_title"}
@@ -30,6 +30,7 @@ def used() -> set[str]:
         found |= set(re.findall(r'text\((?:locale|language), "([a-z_.]+)"[,)]', source))
     found |= {f"nav.{page}" for page in ("home", "connected", "api_keys", "sessions")}
     found |= {f"log_in.{one.value}" for one in LogInProblem}
+    found |= {f"choose.{one.value}" for one in PasswordProblem}
     found |= {f"keys.problem.{one.value}" for one in ApiKeyProblem}
     return found | {f"problem.{one.key}.{part}" for one in Fault for part in ("title", "text", "advice")}
 

@@ -10,6 +10,7 @@ from portvakt.model.audit import Act
 from portvakt.model.change import (
     AddUser,
     ChangeUser,
+    EndInvitation,
     EndSession,
     Note,
     SetPassword,
@@ -28,7 +29,7 @@ from portvakt.protocol.govern.told import differences, of_user, tell_user
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from portvakt.model.behalf import ApiKey, Grant, Password, Session
+    from portvakt.model.behalf import ApiKey, Grant, Invitation, Password, Session
     from portvakt.model.change import Change
     from portvakt.model.nouns import Client, Issuer
     from portvakt.model.values import Instant, SessionId
@@ -56,12 +57,13 @@ class UserWish:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holdings:
-    """What is a user's own: what they gave, where they are logged in, their API keys, the clients that are theirs."""
+    """What is a user's own: what they gave, where they are logged in, keys, clients, a link to choose a password."""
 
     grants: Sequence[Grant] = ()
     sessions: Sequence[Session] = ()
     api_keys: Sequence[ApiKey] = ()
     clients: Sequence[Client] = ()
+    invitation: Invitation | None = None
 
 
 def is_email(text: str) -> bool:
@@ -133,10 +135,17 @@ def change_user(user: User, wish: UserWish, others: Sequence[User] | None, *, no
     return Granted(replace(after, version=user.version + 1), changes)
 
 
-def set_password(user: User, password: Password, sessions: Sequence[Session], *, now: Instant) -> Granted[None]:
-    """Decide on a new password. Whoever is logged in with the old one is so no more."""
-    note = Note(of_user(user, Act.PASSWORD_SET, now))
-    return Granted(None, (SetPassword(password), *_end_sessions(user, sessions, now), note))
+def set_password(
+    user: User, password: Password, sessions: Sequence[Session], invitation: Invitation | None = None, *, now: Instant
+) -> Granted[None]:
+    """Decide on a new password. Whoever is logged in with the old one is so no more, and no link gives another."""
+    changes = (
+        *_end_invitation(invitation),
+        SetPassword(password),
+        *_end_sessions(user, sessions, now),
+        Note(of_user(user, Act.PASSWORD_SET, now)),
+    )
+    return Granted(None, changes)
 
 
 def end_sessions(
@@ -180,6 +189,7 @@ def set_user_enabled(
 
 def _end_holdings(issuer: Issuer, user: User, held: Holdings, now: Instant) -> tuple[Change, ...]:
     return (
+        *_end_invitation(held.invitation),
         *_end_sessions(user, held.sessions, now),
         *end_api_keys(held.api_keys, now),
         *(change for grant in held.grants for change in end_grant(issuer, grant, now)),
@@ -218,6 +228,10 @@ def _end_sessions(user: User, sessions: Iterable[Session], now: Instant) -> tupl
     live = [one for one in sessions if one.revoked_at is None]
     notes = (Note(of_user(user, Act.SESSION_ENDED, now, what=one.id)) for one in live)
     return (*(EndSession(one.issuer, one.id, now) for one in live), *notes)
+
+
+def _end_invitation(invitation: Invitation | None) -> tuple[Change, ...]:
+    return () if invitation is None else (EndInvitation(invitation.issuer, invitation.digest),)
 
 
 def _refused(text: str) -> Refused:

@@ -9,11 +9,12 @@ import pytest
 
 from builders import NOW, a_client, a_user, an_issuer
 from portvakt.model.audit import Act
-from portvakt.model.behalf import ApiKey, Ended, Grant, Password, Session
+from portvakt.model.behalf import ApiKey, Ended, Grant, Invitation, Password, Purpose, Session
 from portvakt.model.change import (
     AddRevocation,
     AddUser,
     ChangeUser,
+    EndInvitation,
     EndSession,
     Note,
     RevokeApiKey,
@@ -68,11 +69,15 @@ LIVE = Session(
 SESSIONS = (LIVE, replace(LIVE, id=SessionId("s2"), revoked_at=NOW), replace(LIVE, id=SessionId("s3")))
 KEY = ApiKey(issuer=ISSUER.name, id=ApiKeyId("key_1"), user_id=USER.id, created_at=NOW)
 CLIENT = a_client(owner=USER).client
+INVITATION = Invitation(
+    issuer=ISSUER.name, user_id=USER.id, digest=b"d" * 32, purpose=Purpose.RESET, created_at=NOW, expires_at=NOW
+)
 HELD = Holdings(
     grants=(a_grant("g1"), a_grant("g2", revoked_at=NOW)),
     sessions=SESSIONS,
     api_keys=(KEY, replace(KEY, id=ApiKeyId("key_2"), revoked_at=NOW)),
     clients=(CLIENT,),
+    invitation=INVITATION,
 )
 UNTIL = Instant(NOW + 86_400 + 60)
 
@@ -213,6 +218,7 @@ def test_G7_a_disabled_user_has_nothing_any_more_and_the_guards_are_told() -> No
     assert made_true(decision) == [
         ChangeUser(ISSUER.name, USER.id, USER.version),
         SetUserDisabled(ISSUER.name, USER.id, NOW),
+        EndInvitation(ISSUER.name, INVITATION.digest),
         EndSession(ISSUER.name, SessionId("s1"), NOW),
         EndSession(ISSUER.name, SessionId("s3"), NOW),
         RevokeApiKey(ISSUER.name, KEY.id, NOW),

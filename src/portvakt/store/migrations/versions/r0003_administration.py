@@ -45,6 +45,7 @@ def upgrade() -> None:
     op.drop_index("ix_memberships_organisation", "memberships")
     op.create_index("ix_memberships_organisation", "memberships", ["issuer", "organisation", "user_id"])
     revoking()
+    invitations()
     op.add_column("memberships", sa.Column("administrator", sa.Boolean, nullable=False, server_default=sa.false()))
     op.add_column("client_secrets", sa.Column("last_used_from", sa.Text))
     users()
@@ -135,6 +136,25 @@ def revoking() -> None:
     op.execute("ALTER TABLE revocations RENAME COLUMN grant_id TO id")
     op.add_column("revocations", sa.Column("kind", sa.Text, nullable=False, server_default="grant"))
     op.add_column("revocations", sa.Column("before", sa.BigInteger))
+
+
+def invitations() -> None:
+    op.create_table(
+        "invitations",
+        sa.Column("issuer", NAME, nullable=False),
+        sa.Column("user_id", NAME, nullable=False),
+        sa.Column("digest", sa.LargeBinary, nullable=False),
+        sa.Column("purpose", sa.Text, nullable=False),
+        sa.Column("created_at", sa.BigInteger, nullable=False),
+        sa.Column("expires_at", sa.BigInteger, nullable=False),
+        sa.Column("sealed", sa.LargeBinary),
+        sa.PrimaryKeyConstraint("issuer", "user_id", name="pk_invitations"),
+        sa.UniqueConstraint("issuer", "digest", name="uq_invitations_digest"),
+        sa.ForeignKeyConstraint(["issuer", "user_id"], ["users.issuer", "users.id"], name="fk_invitations_user"),
+        sa.CheckConstraint("length(digest) = 32", name="ck_invitations_digest"),
+    )
+    partial("ix_invitations_waiting", "invitations", ["issuer", "user_id"], sa.text("sealed IS NOT NULL"))
+    op.create_index("ix_invitations_expires", "invitations", ["expires_at"])
 
 
 def users() -> None:
