@@ -17,7 +17,7 @@ from portvakt.model.nouns import ClientAuthentication
 from portvakt.model.provider import EmptyScope, Provider
 from portvakt.model.values import ClientId, Instant, Seconds, Secret
 from portvakt.protocol.ask.endpoint import MetadataRefused, TokenEndpoint, documented_endpoint, read_metadata
-from portvakt.protocol.ask.timing import pause_after, pause_for_quota, stated_wait, windows
+from portvakt.protocol.ask.timing import LONGEST_WAIT, pause_after, pause_for_quota, stated_wait, windows
 from portvakt.protocol.ask.token import read_token_reply, token_request
 from portvakt.protocol.ask.verdict import may_repeat, says_unauthenticated
 from portvakt.protocol.ask.wish import Wish
