@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 from weakref import WeakValueDictionary
 
 from portvakt.model.decision import ACCESS_DENIED, Refused
-from portvakt.model.provider import Prompt
-from portvakt.model.values import TransactionId
+from portvakt.model.provider import Prompt, Quota
+from portvakt.model.values import Seconds, TransactionId
 from portvakt.pages.views import AlreadyAnswered, Company, Consent, ConsentProblem, Fault, NoAccess, NoCompany
 from portvakt.protocol.answer import consent
 from portvakt.protocol.answer.authorize import (
@@ -62,6 +62,11 @@ if TYPE_CHECKING:
     from portvakt.server.desk import Desk
     from portvakt.wire.authorize_request import AuthorizeRequest
 
+AUTHORIZATIONS = Quota(100, Seconds(600))
+"""How often one client may ask one user: each time may leave a grant, and the next one reads them all (U10)."""
+
+# RFC 6749 §4.1.2.1
+_TOO_MANY = Refused("temporarily_unavailable", "This client asked this user too often. Try again later.", 429)
 _FAULTS: dict[str, Fault] = {
     Why.FOREIGN: Fault.FORBIDDEN,
     Why.EXPIRED: Fault.EXPIRED,
@@ -149,7 +154,8 @@ class Authorize:
         desk, target = self._desk, visit.target
         offered = offer_companies(desk.issuer, person, checked.organisation)
         if isinstance(offered, Refused) and checked.asks_nothing:
-            await self._send_back(call, send, visit, offered)
+            # As for one who did not agree: no client learns, unseen, to which company somebody belongs.
+            await self._send_back(call, send, visit, replace(refuse_silently(()), reason=offered.reason))
             return
         if isinstance(offered, Refused):
             call.refused = offered
@@ -175,6 +181,9 @@ class Authorize:
         issuer, session_id = desk.issuer, person.session.id
         client_id = checked.target.facts.client.id
         only = offered[0].number if len(offered) == 1 else None
+        counted = (issuer.name, "authorize", person.user.id, client_id)
+        if desk.failures.take(counted, AUTHORIZATIONS, desk.clock()) is not None:
+            return _TOO_MANY
 
         async def load() -> tuple[Sequence[Grant], int]:
             return (

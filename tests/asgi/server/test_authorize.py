@@ -10,11 +10,12 @@ import pytest
 
 from builders import NOW
 from issuing import LUCA, STANDARD, a_copy, known, serving
-from people_served import CALLBACK, CHALLENGE, FIRST, KARI, LONER, LOOPBACK, SAM, SECOND, an_application, quick
+from people_served import ALONE, CALLBACK, CHALLENGE, FIRST, KARI, LONER, LOOPBACK, SAM, SECOND, an_application, quick
 from portvakt.model.change import AddMember, RemoveMember, SetClientDisabled
 from portvakt.model.values import Instant
 from portvakt.protocol.answer.consent import PENDING_LIMIT, TRANSACTION_LIFE
 from portvakt.server.account import SESSION_LIFE
+from portvakt.server.authorize import AUTHORIZATIONS
 from portvakt.server.request_head import Limits
 from portvakt.wire.authorize_request import AUTHORIZE_LIMIT
 
@@ -382,7 +383,7 @@ async def test_prompt_none_shows_no_page(people: Served) -> None:
         ("interaction_required", await browser.authorize(prompt="none")),
         ("consent_required", await browser.authorize(prompt="none", organisation_number=FIRST)),
         ("consent_required", await loner.authorize(prompt="none")),
-        ("access_denied", await loner.authorize(prompt="none", organisation_number=FIRST)),
+        ("consent_required", await loner.authorize(prompt="none", organisation_number=FIRST)),
         ("invalid_scope", await browser.authorize(prompt="none", scope="nothing-like-that")),
     ]
 
@@ -391,6 +392,17 @@ async def test_prompt_none_shows_no_page(people: Served) -> None:
         said = page.sent_back
         assert (said["error"], said["state"], said["iss"]) == (error, "s 1", STANDARD.url)
     assert people.serving.rows()["transactions"] == 0
+
+
+@pytest.mark.parametrize("label", ["app", "spa"])
+async def test_G6_prompt_none_does_not_tell_to_which_company_a_user_belongs(people: Served, label: str) -> None:
+    browser = people.browser(STANDARD)
+    await browser.log_in(KARI)
+
+    theirs = await browser.authorize(label, prompt="none", organisation_number=ALONE)
+    another = await browser.authorize(label, prompt="none", organisation_number=FIRST)
+
+    assert theirs.location == another.location
 
 
 async def test_U9_prompt_none_lets_in_who_agreed_and_no_public_client(people: Served) -> None:
@@ -480,6 +492,22 @@ async def test_U10_so_many_requests_wait_in_one_session_and_no_more(people: Serv
     people.serving.clock.advance(TRANSACTION_LIFE)
 
     assert (await browser.authorize(prompt="consent")).status == 200
+
+
+async def test_U10_a_client_that_is_let_in_without_a_question_leaves_no_end_of_grants(people: Served) -> None:
+    browser = people.browser(STANDARD)
+    await browser.get_code(KARI)
+    for _ in range(AUTHORIZATIONS.limit - 1):
+        assert "code" in (await browser.authorize()).sent_back
+    rows = people.serving.rows()
+
+    assert (await browser.authorize()).status == 429
+    assert (await browser.authorize(prompt="none")).sent_back["error"] == "temporarily_unavailable"
+
+    assert people.serving.rows() == rows
+    assert (await browser.authorize("other")).has_form("/consent")
+    people.serving.clock.advance(AUTHORIZATIONS.window)
+    assert "code" in (await browser.authorize()).sent_back
 
 
 async def test_U10_what_waited_and_what_ended_is_deleted(people: Served) -> None:
