@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from portvakt.model.audit import RefusedRequest
     from portvakt.model.nouns import Client, Issuer
+    from portvakt.model.values import Instant
     from portvakt.protocol.govern.actor import Actor
     from portvakt.store import Store
 
@@ -61,7 +62,7 @@ class Refusals:
             client = None if facts is None else facts.client
         if issuer is None or not self._may(client, refused):
             raise Refusal(not_found("refusal"))
-        return Explained(refused, explain(refused, issuer, client, elsewhere))
+        return Explained(refused, explain(refused, issuer, client, spell=rfc3339, elsewhere=elsewhere))
 
     async def page(
         self, client_id: str, *, before: int | None = None, limit: int = 100
@@ -80,12 +81,17 @@ class Refusals:
         return may_client(self.actor, client)
 
 
+def rfc3339(moment: Instant) -> str:
+    """Write a moment as 2026-11-22T16:00:00Z."""
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def described(refused: RefusedRequest) -> dict[str, object]:
     """Return a refused request as it is written in JSON. `at` is RFC 3339 in UTC."""
     return {
         "reference": refused.reference,
         "issuer": refused.issuer,
-        "at": datetime.fromtimestamp(refused.at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "at": rfc3339(refused.at),
         "client_id": refused.client_id,
         "method": refused.method,
         "path": refused.path,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from portvakt.model.decision import (
@@ -20,11 +19,12 @@ from portvakt.model.decision import (
     UNSUPPORTED_GRANT_TYPE,
 )
 from portvakt.model.provider import Body
+from portvakt.model.values import Instant
 from portvakt.protocol.govern.corrected import corrected_curl
 from portvakt.protocol.govern.near import NearMiss
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from portvakt.model.audit import RefusedRequest
     from portvakt.model.nouns import Client, Issuer
@@ -229,15 +229,20 @@ _NAMES = {Body.JSON.value: "JSON (application/json)", Body.FORM.value: f"a form 
 
 
 def explain(
-    refused: RefusedRequest, issuer: Issuer, client: Client | None, elsewhere: Issuer | None = None
+    refused: RefusedRequest,
+    issuer: Issuer,
+    client: Client | None,
+    *,
+    spell: Callable[[Instant], str],
+    elsewhere: Issuer | None = None,
 ) -> Explanation:
     """Return why a request to `issuer` was refused.
 
-    `client`: the one that it named, as it is now; None for one that nobody has, or that was deleted. `elsewhere`: the
-    issuer whose client that is, where it is another.
+    `client`: the one that it named, as it is now; None for one that nobody has, or that was deleted. `spell`:
+    writes a moment as people read it. `elsewhere`: the issuer whose client that is, where it is another.
     """
     say = NEAR.get(refused.near) or REASONS.get(refused.reason) or CODES.get(refused.code) or _ANY
-    places = _places(refused, issuer, client)
+    places = _places(refused, issuer, client, spell)
     cause = say.cause.format_map(places) if say.cause else _sentence(refused.reason or refused.code)
     return Explanation(
         cause=cause,
@@ -247,8 +252,10 @@ def explain(
     )
 
 
-def _places(refused: RefusedRequest, issuer: Issuer, client: Client | None) -> dict[str, str]:
-    hints = {name: _spelled(name, value) for name, value in refused.hints.items()}
+def _places(
+    refused: RefusedRequest, issuer: Issuer, client: Client | None, spell: Callable[[Instant], str]
+) -> dict[str, str]:
+    hints = {name: _spelled(name, value, spell) for name, value in refused.hints.items()}
     taken = sorted(issuer.provider.token_bodies, reverse=True)  # the form, which is every provider's, first
     said = {
         **hints,
@@ -270,9 +277,9 @@ class _Known(dict[str, str]):
         return "(not known)"
 
 
-def _spelled(name: str, value: object) -> str:
+def _spelled(name: str, value: object, spell: Callable[[Instant], str]) -> str:
     if name in _MOMENTS and isinstance(value, int):
-        return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return spell(Instant(value))
     return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 

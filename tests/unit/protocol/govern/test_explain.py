@@ -15,17 +15,25 @@ from builders import NOW, an_issuer
 from portvakt.model.audit import RefusedRequest
 from portvakt.model.nouns import ClientAuthentication
 from portvakt.model.provider import Body
+from portvakt.protocol.govern import explain as explaining
 from portvakt.protocol.govern.corrected import SECRET, VARIABLES
-from portvakt.protocol.govern.explain import CODES, NEAR, REASONS, explain
+from portvakt.protocol.govern.explain import CODES, NEAR, REASONS
 from portvakt.protocol.govern.near import NearMiss
 from stored import a_client
 
 if TYPE_CHECKING:
-    from portvakt.model.nouns import Issuer
+    from portvakt.model.nouns import Client, Issuer
+    from portvakt.protocol.govern.explain import Explanation
 
 HERE = an_issuer("standard", name="acme", url="https://id.example/acme")
 CLIENT = a_client(scopes=("read", "write"), redirect_uris=("https://app.example/cb?a=b&c=$d",))
 BOTH = replace(CLIENT, grants=frozenset({"authorization_code", "refresh_token"}))
+
+
+def explain(
+    refused: RefusedRequest, issuer: Issuer, client: Client | None, elsewhere: Issuer | None = None
+) -> Explanation:
+    return explaining.explain(refused, issuer, client, spell="at {}".format, elsewhere=elsewhere)
 
 
 def a_refusal(**changed: Any) -> RefusedRequest:
