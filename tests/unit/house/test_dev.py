@@ -323,6 +323,27 @@ class TestTests:
     ) -> None:
         assert dev.split(arguments) == (long, rest)
 
+    @pytest.mark.parametrize(("long", "soon"), [(False, "not long"), (True, "")])
+    def test_every_test_is_run_once(
+        self, dev: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, long: bool, soon: str
+    ) -> None:
+        ran: list[tuple[str, ...]] = []
+
+        def run(*command: str, **_: str) -> int:
+            ran.append(command)
+            return 1 if len(ran) == 2 else 0
+
+        monkeypatch.setattr(dev, "run", run)
+
+        assert dev.tests(tmp_path, long=long) == 1  # the second one's
+        most, stored, others = ran
+
+        ignored = [[part.partition("=")[2] for part in one if part.startswith("--ignore=")] for one in (most, stored)]
+        assert ignored == [[part for part in others if part.startswith("tests/")]] * 2
+        assert all((ROOT / path).is_dir() for path in ignored[0])
+        more = f" and {soon}" if soon else ""
+        assert [one[-1] for one in ran] == [f"not services{more}", f"services{more}", soon]
+
     def test_one_failure_fails_the_whole_and_is_named(
         self, dev: ModuleType, capsys: pytest.CaptureFixture[str]
     ) -> None:
