@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser
 
+    from portvakt.pages.console import ConsoleView
     from portvakt.pages.locale import Locale
     from portvakt.pages.views import View
 
@@ -55,7 +56,7 @@ class PageServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, views: Mapping[str, View]) -> None:
+    def __init__(self, views: Mapping[str, View | ConsoleView]) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.views = views
         self.asked: list[str] = []
@@ -109,7 +110,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(views: Mapping[str, View] = SAMPLES) -> Iterator[PageServer]:
+def serving(views: Mapping[str, View | ConsoleView] = SAMPLES) -> Iterator[PageServer]:
     """Serve sample pages on loopback."""
     with PageServer(views) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))

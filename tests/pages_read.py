@@ -9,6 +9,7 @@ from portvakt.pages.render import render
 
 if TYPE_CHECKING:
     from portvakt.model.message import Reply
+    from portvakt.pages.console import ConsoleView
     from portvakt.pages.locale import Locale
     from portvakt.pages.views import View
 
@@ -38,5 +39,5 @@ class Page(HTMLParser):
         return [(tag, list(attributes)) for tag, attributes in self.tags]
 
 
-def page(view: View, locale: Locale = "nb") -> Page:
+def page(view: View | ConsoleView, locale: Locale = "nb") -> Page:
     return Page(render(view, locale))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pages_shown_console import CONSOLE_SAMPLES
 from portvakt.model.values import ApiKeyId, ClientId, Instant, OrganisationNumber, SessionId
 from portvakt.pages.views import (
     AlreadyAnswered,
@@ -35,6 +36,7 @@ from portvakt.pages.views import (
 )
 
 if TYPE_CHECKING:
+    from portvakt.pages.console import ConsoleView
     from portvakt.pages.views import View
 
 NOW = Instant(1795375740)  # 2026-11-22T19:29:00Z
@@ -198,7 +200,8 @@ def api_keys(
     )
 
 
-SAMPLES: dict[str, View] = {
+SAMPLES: dict[str, View | ConsoleView] = {
+    **CONSOLE_SAMPLES,
     "log_in": log_in(),
     "log_in_live": log_in(brand=LIVE),
     **{f"log_in_{one.value}": log_in(one, EMAIL) for one in LogInProblem},

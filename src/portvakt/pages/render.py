@@ -12,10 +12,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from portvakt.model.message import Reply
+from portvakt.pages import console
 from portvakt.pages.colour import shades
 from portvakt.pages.locale import LOCALES, choose_locale, date, date_and_time, iso
 from portvakt.pages.shown import application_url, grouped, host_of, is_on_this_device, own_path, shown
-from portvakt.pages.static import STYLESHEET
+from portvakt.pages.static import CONSOLE_STYLESHEET, STYLESHEET
 from portvakt.pages.texts import SCOPES, text
 from portvakt.pages.views import (
     AlreadyAnswered,
@@ -42,12 +43,13 @@ from portvakt.pages.views import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from portvakt.pages.console import ConsoleView
     from portvakt.pages.locale import Locale
     from portvakt.pages.views import Brand, View
 
 __all__ = ["choose_locale", "render"]
 
-_TEMPLATES: dict[type[View], str] = {
+_TEMPLATES: dict[type[View | ConsoleView], str] = {
     LogIn: "log_in.html",
     Consent: "consent.html",
     NoAccess: "no_access.html",
@@ -64,6 +66,17 @@ _TEMPLATES: dict[type[View], str] = {
     ChoosePassword: "choose_password.html",
     LinkEnded: "link_ended.html",
     PasswordChosen: "password_chosen.html",
+    console.Environments: "console_environments.html",
+    console.Users: "console_users.html",
+    console.Profile: "console_profile.html",
+    console.Organisations: "console_organisations.html",
+    console.OrganisationPage: "console_organisation.html",
+    console.ClientList: "console_clients.html",
+    console.ClientForm: "console_form.html",
+    console.SecretShown: "console_secret.html",
+    console.ClientPage: "console_client.html",
+    console.LogPage: "console_log.html",
+    console.Stopped: "console_stopped.html",
 }
 
 _LOG_IN_STATUS = {
@@ -113,7 +126,7 @@ _ENVIRONMENT.filters |= {
 _ENVIRONMENT.tests["here"] = is_on_this_device
 
 
-def render(view: View, locale: Locale, *, other_language: str | None = None) -> Reply:
+def render(view: View | ConsoleView, locale: Locale, *, other_language: str | None = None) -> Reply:
     """Return the page. `other_language`: the path at which it stands in the other language, None for no such link.
 
     The status is the view's own: 200, or what its problem means. Whoever serves it may add cookies and `retry-after`.
@@ -136,13 +149,18 @@ def render(view: View, locale: Locale, *, other_language: str | None = None) -> 
         style=style,
         light=shades(view.brand.colour)[0],
         stylesheet=STYLESHEET,
+        console_stylesheet=CONSOLE_STYLESHEET,
     )
     policy = ("content-security-policy", _policy(view, style))
     return Reply(_status(view), (*_HEADERS, policy), body.encode())
 
 
-def _status(view: View) -> int:
+def _status(view: View | ConsoleView) -> int:
     match view:
+        case console.ClientForm(status=status) | console.ClientPage(status=status):
+            return status
+        case console.Stopped(why=why):
+            return why.status
         case LogIn(problem=LogInProblem() as problem):
             return _LOG_IN_STATUS[problem]
         case Problem(fault=fault):
@@ -161,7 +179,7 @@ def _status(view: View) -> int:
             return 200
 
 
-def _policy(view: View, style: str) -> str:
+def _policy(view: View | ConsoleView, style: str) -> str:
     """Return the Content-Security-Policy (level 3). The one inline part, the brand's colours, is allowed by hash."""
     digest = b64encode(hashlib.sha256(style.encode()).digest()).decode()
     redirect_uri = view.redirect_uri if isinstance(view, LogIn | Consent) else None

@@ -10,11 +10,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_STYLE = files("portvakt.pages").joinpath("style.css").read_bytes()
+_CSS = "text/css; charset=utf-8"
+_STYLE, _CONSOLE = (files("portvakt.pages").joinpath(name).read_bytes() for name in ("style.css", "console.css"))
 
 STYLESHEET = f"portvakt.{hashlib.sha256(_STYLE).hexdigest()[:16]}.css"
+CONSOLE_STYLESHEET = f"console.{hashlib.sha256(_CONSOLE).hexdigest()[:16]}.css"
+"""What the pages of administration load besides."""
 
-FILES: Mapping[str, tuple[str, bytes]] = MappingProxyType({STYLESHEET: ("text/css; charset=utf-8", _STYLE)})
+FILES: Mapping[str, tuple[str, bytes]] = MappingProxyType(
+    {STYLESHEET: (_CSS, _STYLE), CONSOLE_STYLESHEET: (_CSS, _CONSOLE)}
+)
 """Name to media type and bytes, served at `<issuer>/static/NAME`."""
 
 CACHE_CONTROL = "public, max-age=31536000, immutable"

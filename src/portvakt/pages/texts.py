@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
 
+from portvakt.pages.texts_console_en import CONSOLE_EN
+from portvakt.pages.texts_console_nb import CONSOLE_NB
 from portvakt.pages.texts_en import EN, SCOPES_EN
 from portvakt.pages.texts_nb import NB, SCOPES_NB
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
     from portvakt.pages.locale import Locale
 
-TEXTS: Mapping[Locale, Mapping[str, str]] = MappingProxyType({"nb": NB, "en": EN})
+TEXTS: Mapping[Locale, Mapping[str, str]] = MappingProxyType({"nb": NB | CONSOLE_NB, "en": EN | CONSOLE_EN})
 SCOPES: Mapping[Locale, Mapping[str, str]] = MappingProxyType({"nb": SCOPES_NB, "en": SCOPES_EN})
 """What known scopes let an application do, as the end of "NAME asks to …"."""
 

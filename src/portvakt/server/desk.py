@@ -19,7 +19,8 @@ from portvakt.protocol.credentials import SECRET_OCTETS, Kind, mint, opaque_dige
 from portvakt.protocol.live import session_lives
 from portvakt.server.browser import SESSION, VISIT, bind, is_bound, is_from_here, read_cookie, set_cookie
 from portvakt.server.call import read_body
-from portvakt.server.inviting import Links
+from portvakt.server.links import Links
+from portvakt.server.settings_issuers import OWN
 from portvakt.wire.authorize_request import AUTHORIZE_LIMIT
 from portvakt.wire.errors import WireError
 from portvakt.wire.form import decode_component, parse_form
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from portvakt.model.behalf import SessionFacts
     from portvakt.model.nouns import ClientFacts, Issuer, User
     from portvakt.model.values import ClientId
+    from portvakt.pages.console import ConsoleView
     from portvakt.pages.locale import Locale
     from portvakt.pages.views import View
     from portvakt.server.call import Call, Receive, Send
@@ -37,6 +39,9 @@ if TYPE_CHECKING:
     from portvakt.server.passwords import Passwords
     from portvakt.server.quota import Windows
     from portvakt.store import Store
+
+ADMIN = "/admin"
+"""Where the installation's operators administer: the only place beyond their issuer's own that they may go on to."""
 
 FORM_LIMIT = 32 * 1024
 """A log-in form holds an authorization request of any length, each of whose characters may come as three."""
@@ -146,7 +151,9 @@ class Desk:
             asked = query_value(call.scope["query_string"], "locale")
         return choose_locale(asked, users, accept.decode("latin-1"))
 
-    async def show(self, call: Call, send: Send, view: View, locale: Locale, *headers: tuple[str, str]) -> None:
+    async def show(
+        self, call: Call, send: Send, view: View | ConsoleView, locale: Locale, *headers: tuple[str, str]
+    ) -> None:
         """Answer with a page, which links to itself in the other language where it can be asked for again."""
         reply = render(view, locale, other_language=_in_the_other_language(call, locale))
         if reply.status in _WAIT and not any(name == "retry-after" for name, _ in headers):
@@ -217,4 +224,5 @@ class Desk:
         if self.issuer.provider.authorize_path is not None:
             own.add(self.root + self.issuer.provider.authorize_path)
         plain = wanted.isascii() and wanted.isprintable() and " " not in wanted and "#" not in wanted
-        return wanted if path in own and plain and len(wanted) <= _LONGEST_RETURN else f"{self.root}/account"
+        here = path in own or (self.issuer.name == OWN and (path == ADMIN or path.startswith(ADMIN + "/")))
+        return wanted if here and plain and len(wanted) <= _LONGEST_RETURN else f"{self.root}/account"

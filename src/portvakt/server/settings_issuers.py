@@ -43,6 +43,7 @@ def own_issuer(base_url: str) -> Issuer:
         api_url=api_url,
         audience=api_url + provider.api.audience_path,
         lifetime=provider.lifetime,
+        title="Portvakt",
     )
 
 

@@ -8,11 +8,14 @@ from importlib.resources import files
 
 import pytest
 
+from portvakt.model.audit import Act
+from portvakt.model.nouns import ClientAuthentication
+from portvakt.pages import console
 from portvakt.pages.texts import SCOPES, TEXTS, text
 from portvakt.pages.views import ApiKeyProblem, Fault, LogInProblem, PasswordProblem
 from portvakt.providers import PROVIDERS
 
-SAME_IN_BOTH = {"brand.test_title"}
+SAME_IN_BOTH = {"brand.test_title", "console.administrator", "console.kind.test", "console.state"}
 
 
 def places(message: str) -> list[str]:
@@ -30,6 +33,14 @@ def used() -> set[str]:
         found |= set(re.findall(r'text\((?:locale|language), "([a-z_.]+)"[,)]', source))
     found |= {f"nav.{page}" for page in ("home", "connected", "api_keys", "sessions")}
     found |= {f"log_in.{one.value}" for one in LogInProblem}
+    found |= {f"console.room.{one.value}" for one in console.Room}
+    found |= {f"console.state.{one.value}" for one in console.State}
+    found |= {f"console.done.{one.value}" for one in console.Done}
+    found |= {f"console.wrong.{one.value}" for one in console.Wrong}
+    found |= {f"console.stop.{one.key}.{part}" for one in console.Stop for part in ("title", "text")}
+    found |= {f"console.act.{one.value}" for one in Act}
+    found |= {f"console.authentication.{one.value}" for one in ClientAuthentication}
+    found |= {f"console.grace.{seconds}" for seconds in (0, 3600, 86_400, 604_800)}
     found |= {f"choose.{one.value}" for one in PasswordProblem}
     found |= {f"keys.problem.{one.value}" for one in ApiKeyProblem}
     return found | {f"problem.{one.key}.{part}" for one in Fault for part in ("title", "text", "advice")}

@@ -1,0 +1,145 @@
+"""The console of an installation's operators: every page below `/admin`.
+
+Whoever is not logged in at the installation's own issuer logs in first; whoever is, and is no operator, is told so.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from portvakt.pages import console as views
+from portvakt.protocol.govern.actor import actor_of
+from portvakt.server.console_clients import clients_pages
+from portvakt.server.console_log import log_file, log_page
+from portvakt.server.console_people import organisations_pages, users_pages
+from portvakt.server.console_visit import Visit, log_in_url, stop
+from portvakt.server.desk import ADMIN
+from portvakt.server.refusal import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from portvakt.model.behalf import SessionFacts
+    from portvakt.model.nouns import Issuer
+    from portvakt.server.call import Call, Receive, Send
+    from portvakt.server.desk import Desk
+    from portvakt.server.uses import Uses
+
+_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]{1,255}){0,6}", re.ASCII)
+_ROOMS = {
+    "users": views.Room.USERS,
+    "clients": views.Room.CLIENTS,
+    "organisations": views.Room.ORGANISATIONS,
+    "log": views.Room.LOG,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """Answers below `ADMIN`. `desk`: that of the installation's own issuer; `issuers`: all that are served."""
+
+    desk: Desk
+    issuers: Sequence[Issuer]
+    uses: Uses
+
+    async def __call__(self, call: Call, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        desk, facts = self.desk, await self.desk.session(call)
+        if facts is None:
+            await desk.go(call, send, log_in_url(desk.root, self._there(call)))
+            return
+        actor = actor_of(facts.user, desk.issuer.name, frozenset())
+        if not actor.operator:
+            await stop(desk, call, send, facts, self._frame(facts, ()), views.Stop.ROLE)
+            return
+        path = call.scope["path"].removeprefix(ADMIN).rstrip("/")
+        parts = tuple(path.split("/")[1:]) if _PATH.fullmatch(path) else ("", "")
+        if not parts:
+            await self._environments(call, send, facts)
+            return
+        issuer = next((one for one in self.issuers if one.name == parts[0]), None)
+        if issuer is None or len(parts) == 1:
+            found = views.Stop.NOT_FOUND
+            if issuer is None:
+                await stop(desk, call, send, facts, self._frame(facts, ()), found)
+            else:
+                await desk.go(call, send, f"{ADMIN}/{issuer.name}/users")
+            return
+        visit = Visit(
+            call=call,
+            receive=receive,
+            send=send,
+            desk=desk,
+            facts=facts,
+            actor=actor,
+            issuer=issuer,
+            frame=self._frame(facts, parts),
+            root=f"{ADMIN}/{issuer.name}",
+            clients_url=f"{ADMIN}/{issuer.name}/clients",
+            api_url=desk.issuer.api_url,
+            uses=self.uses,
+        )
+        try:
+            await _dispatch(visit, parts[1], parts[2:])
+        except Refusal as refusal:
+            if refusal.refused.status != views.Stop.NOT_FOUND.status:
+                raise
+            await visit.stop(views.Stop.NOT_FOUND)
+
+    def _there(self, call: Call) -> str:
+        """Return where to go on after a log-in: the page itself, and not what was to be done on it."""
+        scope = call.scope
+        path = scope["raw_path"].decode("ascii", "replace")
+        query = scope["query_string"].decode("ascii", "replace")
+        return f"{path}?{query}" if query and scope["method"] != "POST" else path
+
+    async def _environments(self, call: Call, send: Send, facts: SessionFacts) -> None:
+        view = views.Environments(brand=self.desk.brand, frame=self._frame(facts, ()))
+        await self.desk.show(call, send, view, self.desk.locale(call, users=facts.user.locale))
+
+    def _frame(self, facts: SessionFacts, parts: tuple[str, ...]) -> views.Frame:
+        """Return what stands around a page. `parts`: of its path, the issuer's name first; none: at no issuer."""
+        operator = actor_of(facts.user, self.desk.issuer.name, frozenset()).operator
+        here, room = (parts[0], parts[1]) if parts else ("", "users")
+        room = room if room in _ROOMS else "users"
+        doors = tuple(
+            views.Door(room=one, url=f"{ADMIN}/{here}/{name}", here=name == room) for name, one in _ROOMS.items()
+        )
+        return views.Frame(
+            email=facts.user.email,
+            home_url=ADMIN,
+            log_out_url=f"{self.desk.root}/logout",
+            doors=doors if parts else (),
+            environments=tuple(
+                views.Environment(
+                    name=issuer.name,
+                    title=issuer.title or issuer.provider.title,
+                    url=f"{ADMIN}/{issuer.name}/{room}",
+                    address=issuer.url,
+                    test=issuer.test,
+                    own=issuer.name == self.desk.issuer.name,
+                    here=issuer.name == here,
+                )
+                for issuer in self.issuers
+            )
+            if operator
+            else (),
+        )
+
+
+async def _dispatch(visit: Visit, room: str, rest: tuple[str, ...]) -> None:
+    match room:
+        case "users":
+            await users_pages(visit, rest)
+        case "clients":
+            await clients_pages(visit, rest)
+        case "organisations":
+            await organisations_pages(visit, rest)
+        case "log" if not rest:
+            await log_page(visit)
+        case "log.csv" | "log.jsonl" if not rest:
+            await log_file(visit, room.removeprefix("log."))
+        case _:
+            await visit.stop(views.Stop.NOT_FOUND)

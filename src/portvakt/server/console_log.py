@@ -1,0 +1,135 @@
+"""The page of the audit log, and its export as CSV and JSON lines."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from portvakt.model.audit import Act, ActorKind
+from portvakt.model.message import Reply
+from portvakt.model.values import ClientId, Instant, IssuerName, OrganisationNumber, UserId
+from portvakt.pages import console as views
+from portvakt.server import administering_audit as audit
+from portvakt.server.as_curl import by_other_means
+from portvakt.server.console_visit import LINES, day_begins, path_with
+
+if TYPE_CHECKING:
+    from portvakt.model.audit import Entry, Told
+    from portvakt.server.console_visit import Visit
+
+MOST_EXPORTED = 20_000
+"""Lines of an export; who wants more names a day, or asks the command."""
+
+_DAY = 86_400
+_MOMENTS = frozenset({"expires", "revoked"})
+_LONGEST = 200
+_HEADERS = (
+    ("cache-control", "no-store"),
+    ("pragma", "no-cache"),
+    ("vary", "Cookie, Authorization"),
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "same-origin"),
+    ("x-frame-options", "DENY"),
+    ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+)
+
+
+async def log_page(visit: Visit) -> None:
+    """Answer with a page of the log, newest first, as far as the filters let it through. Raises: Refusal."""
+    sought = _sought(visit)
+    before = visit.asked("before")
+    number = int(before) if before.isascii() and before.isdecimal() and len(before) < len(str(2**63)) else None
+    following, entries = await visit.log.page(_filter(sought), before=number, limit=LINES)
+    names = await _names(visit, entries)
+    here, filters = f"{visit.root}/log", {one: getattr(sought, one) for one in _FILTERS}
+    options = "".join(f" --{name} {value}" for name, value in filters.items() if value and name != "day")
+    path = path_with("/audit", **{name: value for name, value in filters.items() if name != "day"})
+    await visit.show(
+        views.LogPage(
+            brand=visit.brand,
+            frame=visit.framed(),
+            search_url=here,
+            sought=sought,
+            acts=tuple(Act),
+            lines=tuple(_line(visit, entry, names) for entry in entries),
+            next_url=None if following is None else path_with(here, **filters, before=str(following)),
+            csv_url=path_with(here + ".csv", **filters),
+            jsonl_url=path_with(here + ".jsonl", **filters),
+            means=by_other_means(visit.api_url, visit.issuer, "GET", path, f"audit list{options}"),
+        )
+    )
+
+
+async def log_file(visit: Visit, ending: str) -> None:
+    """Answer with the lines of the same filters as a file. Raises: Refusal."""
+    written = [audit.csv_line(None)] if ending == "csv" else []
+    count = 0
+    async for entry in visit.log.every(_filter(_sought(visit))):
+        written.append(audit.csv_line(entry) if ending == "csv" else audit.json_line(entry))
+        count += 1
+        if count == MOST_EXPORTED:
+            break
+    media = "text/csv; charset=utf-8" if ending == "csv" else "application/jsonl; charset=utf-8"
+    name = f'attachment; filename="{visit.issuer.name}-log.{ending}"'
+    headers = (("content-type", media), ("content-disposition", name), *_HEADERS)
+    await visit.call.reply(Reply(200, headers, "".join(written).encode()), visit.send)
+
+
+_FILTERS = ("client", "user", "organisation", "actor", "act", "day")
+
+
+def _sought(visit: Visit) -> views.Sought:
+    return views.Sought(**{name: visit.asked(name).strip()[:_LONGEST] for name in _FILTERS})
+
+
+def _filter(sought: views.Sought) -> audit.Sought:
+    """Return the filter; an act or a day that is none counts as any."""
+    begins = day_begins(sought.day)
+    return audit.Sought(
+        client=ClientId(sought.client) if sought.client else None,
+        user=UserId(sought.user) if sought.user else None,
+        organisation=OrganisationNumber(sought.organisation) if sought.organisation else None,
+        actor=sought.actor or None,
+        act=next((act for act in Act if act == sought.act), None),
+        since=begins,
+        until=None if begins is None else Instant(begins + _DAY),
+    )
+
+
+async def _names(visit: Visit, entries: list[Entry]) -> dict[tuple[IssuerName | None, str], str]:
+    """Return the addresses of the users who did what is on this page."""
+    who = {(entry.by.issuer, entry.by.id) for entry in entries if entry.by.kind is ActorKind.USER}
+    users = [await visit.store.user(issuer, UserId(user)) for issuer, user in who if issuer is not None]
+    return {(user.issuer, user.id): user.email for user in users if user is not None}
+
+
+def _line(visit: Visit, entry: Entry, names: dict[tuple[IssuerName | None, str], str]) -> views.LogLine:
+    event, by = entry.event, entry.by
+    told = event.after.get("name", event.before.get("name", event.after.get("email", "")))
+    deleted = event.act is Act.CLIENT_DELETED or event.client is None
+    return views.LogLine(
+        number=entry.number,
+        act=event.act,
+        at=event.at,
+        what=str(told) if told else event.id,
+        url=None if deleted else f"{visit.clients_url}/{event.client}",
+        actor=names.get((by.issuer, by.id), by.id or by.kind.value),
+        address=by.address,
+        reference=by.request_id,
+        differences=tuple(
+            views.Difference(name=name, before=_spelled(name, event.before), after=_spelled(name, event.after))
+            for name in dict.fromkeys((*event.before, *event.after))
+            if event.before.get(name) != event.after.get(name)
+        ),
+    )
+
+
+def _spelled(name: str, told: Told) -> str | None:
+    value = told.get(name)
+    if value in (None, (), ""):
+        return None
+    if name in _MOMENTS and isinstance(value, int):
+        return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    if isinstance(value, bool):
+        return "✓" if value else "✗"
+    return " ".join(value) if isinstance(value, tuple) else str(value)

@@ -1,0 +1,180 @@
+"""Somebody who looks at a page of administration: who they are, at which issuer, and what may be answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode
+
+from portvakt.model.audit import ActorKind, By
+from portvakt.model.decision import Refused
+from portvakt.model.values import Instant, Seconds
+from portvakt.pages.console import Stop, Stopped
+from portvakt.server.administering_audit import Log
+from portvakt.server.administering_clients import Clients
+from portvakt.server.desk import NotOurForm, query_value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from portvakt.model.behalf import SessionFacts
+    from portvakt.model.nouns import Issuer
+    from portvakt.pages.console import ConsoleView, Crumb, Frame
+    from portvakt.pages.views import Brand
+    from portvakt.protocol.govern.actor import Actor
+    from portvakt.server.call import Call, Receive, Send
+    from portvakt.server.desk import Desk
+    from portvakt.server.uses import Uses
+    from portvakt.store import Store
+
+FORM = "console"
+"""What the forms of administration are bound to, besides the session."""
+
+RECENT = Seconds(15 * 60)
+"""How long after a log-in somebody may do what is dangerous without logging in again."""
+
+LINES = 50
+"""How many a page lists."""
+
+_DAY = timedelta(days=1)
+
+
+def path_with(path: str, **parameters: str) -> str:
+    """Return a path with those parameters that are not empty."""
+    query = urlencode({name: value for name, value in parameters.items() if value})
+    return f"{path}?{query}" if query else path
+
+
+def log_in_url(root: str, there: str) -> str:
+    """Return where one logs in at an issuer of that root, and then goes on."""
+    return f"{root}/login?return_to={quote(there, safe='/')}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """A request of somebody who is logged in at `desk`'s issuer and administers `issuer` as `actor`.
+
+    `root`: under which the pages of that issuer's administration stand; `clients_url`: its clients. `api_url`: where
+    the JSON API of the installation is.
+    """
+
+    call: Call
+    receive: Receive
+    send: Send
+    desk: Desk
+    facts: SessionFacts
+    actor: Actor
+    issuer: Issuer
+    frame: Frame
+    root: str
+    clients_url: str
+    api_url: str
+    uses: Uses
+
+    @property
+    def brand(self) -> Brand:
+        """Whose pages these are, and whether what they are about is real."""
+        return replace(self.desk.brand, test=self.issuer.test)
+
+    @property
+    def store(self) -> Store:
+        """The installation's store."""
+        return self.desk.store
+
+    @property
+    def now(self) -> Instant:
+        """The moment."""
+        return self.desk.clock()
+
+    @property
+    def posts(self) -> bool:
+        """Whether something is to be done, and not only looked at."""
+        return bool(self.call.scope["method"] == "POST")
+
+    @property
+    def is_recent(self) -> bool:
+        """Whether the log-in is recent enough for what is dangerous."""
+        return self.now - self.facts.session.created_at <= RECENT
+
+    @property
+    def csrf(self) -> str:
+        """The hidden field of a form."""
+        return self.desk.token(FORM, self.facts.session.id)
+
+    @property
+    def by(self) -> By:
+        """Who it is, for the audit log."""
+        user = self.facts.user
+        address, request_id = self.call.address, self.call.reference
+        return By(kind=ActorKind.USER, issuer=user.issuer, id=user.id, address=address, request_id=request_id)
+
+    @property
+    def clients(self) -> Clients:
+        """What there is to do about clients."""
+        return Clients(
+            issuer=self.issuer,
+            store=self.store,
+            clock=self.desk.clock,
+            pepper=self.desk.pepper,
+            actor=self.actor,
+            by=self.by,
+        )
+
+    @property
+    def log(self) -> Log:
+        """The audit log, as far as they may read it."""
+        return Log(issuer=self.issuer, store=self.store, actor=self.actor)
+
+    def asked(self, name: str) -> str:
+        """Return a parameter of the query, "" if there is none."""
+        return query_value(self.call.scope["query_string"], name) or ""
+
+    async def form(self) -> Mapping[str, str] | None:
+        """Return the form that was posted; None if it is not from a page of this session's."""
+        try:
+            form = await self.desk.form(self.call, self.receive)
+        except NotOurForm:
+            return None
+        return form if self.desk.is_own(FORM, self.facts.session.id, form) else None
+
+    async def show(self, view: ConsoleView) -> None:
+        """Answer with a page."""
+        locale = self.desk.locale(self.call, users=self.facts.user.locale)
+        await self.desk.show(self.call, self.send, view, locale)
+
+    async def go(self, path: str) -> None:
+        """Send the browser to another of these pages."""
+        await self.desk.go(self.call, self.send, path)
+
+    async def log_in_again(self, path: str) -> None:
+        """Ask for the password, and come back to a page."""
+        await self.go(log_in_url(self.desk.root, path))
+
+    async def stop(self, why: Stop, *crumbs: Crumb) -> None:
+        """Answer that there is no such page for them."""
+        await stop(self.desk, self.call, self.send, self.facts, self.framed(*crumbs), why)
+
+    def framed(self, *crumbs: Crumb) -> Frame:
+        """Return what stands around a page that is below `crumbs`."""
+        return replace(self.frame, crumbs=crumbs)
+
+
+async def stop(desk: Desk, call: Call, send: Send, facts: SessionFacts, frame: Frame, why: Stop) -> None:
+    """Answer with an error page; its reference stands in the log, too."""
+    call.refused = Refused(why.key, "", why.status, reason=f"console: {why.key}")
+    view = Stopped(brand=desk.brand, frame=frame, why=why, reference=call.reference, back_url=frame.home_url)
+    await desk.show(call, send, view, desk.locale(call, users=facts.user.locale))
+
+
+def tomorrow(now: Instant) -> str:
+    """Return the first day on which something may end, as YYYY-MM-DD."""
+    return f"{datetime.fromtimestamp(now, UTC) + _DAY:%Y-%m-%d}"
+
+
+def day_begins(day: str) -> Instant | None:
+    """Return the first moment of a day (YYYY-MM-DD, UTC); None if it is none."""
+    try:
+        return Instant(int(datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC).timestamp()))
+    except ValueError:
+        return None

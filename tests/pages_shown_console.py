@@ -1,0 +1,412 @@
+"""A sample of every page of administration, in every state that looks different."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from portvakt.model.audit import Act
+from portvakt.model.values import Instant
+from portvakt.pages import console as views
+from portvakt.pages.console import ConsoleView, OtherMeans
+from portvakt.pages.views import Brand
+
+NOW = Instant(1795375740)  # 2026-11-22T19:29:00Z
+DAY = 86_400
+BRAND = Brand(name="Portvakt", root="/portvakt", test=True)
+LIVE = replace(BRAND, test=False)
+EMAIL = "drift@fjordogfjell.example"
+OWNER = "integrasjon@bakeriet.example"
+LONG = "Nordmøre og Romsdal Kraftforedling, Industrivedlikehold og Eiendomsforvaltning Holding AS"
+MEANS = OtherMeans(
+    curl="curl -X POST https://id.example/admin/api/v1/issuers/breeze-test/clients \\\n"
+    '-H "Authorization: Bearer $PORTVAKT_TOKEN" \\\n'
+    '-H "Content-Type: application/json" \\\n'
+    """-d '{"name": "Nightly import"}'""",
+    command="portvakt client create --name 'Nightly import' --issuer breeze-test",
+)
+ROOMS = {
+    views.Room.USERS: "users",
+    views.Room.CLIENTS: "clients",
+    views.Room.ORGANISATIONS: "organisations",
+    views.Room.LOG: "log",
+}
+
+
+def frame(here: str = "breeze-test", room: views.Room | None = views.Room.CLIENTS, *crumbs: views.Crumb) -> views.Frame:
+    environments = (("breeze-test", "Breeze", True), ("breeze", "Breeze", False), ("portvakt", "Portvakt", False))
+    return views.Frame(
+        email=EMAIL,
+        home_url="/admin",
+        log_out_url="/portvakt/logout",
+        doors=tuple(views.Door(room=one, url=f"/admin/{here}/{path}", here=one is room) for one, path in ROOMS.items())
+        if room
+        else (),
+        environments=tuple(
+            views.Environment(
+                name=name,
+                title=title,
+                url=f"/admin/{name}/users",
+                address=f"https://id.example/{name}",
+                test=test,
+                own=name == "portvakt",
+                here=name == here,
+            )
+            for name, title, test in environments
+        ),
+        crumbs=crumbs,
+    )
+
+
+def line(name: str, **changes: object) -> views.ClientLine:
+    good = views.ClientLine(
+        client_id="oauth_h4u25ue0hkp84f53nq1j",
+        url="/admin/breeze-test/clients/oauth_h4u25ue0hkp84f53nq1j",
+        name=name,
+        owner=OWNER,
+        enabled=True,
+        public=False,
+        live=2,
+        ends=Instant(NOW + 170 * DAY),
+        used=NOW,
+    )
+    return replace(good, **changes)  # type: ignore[arg-type]
+
+
+def clients(owner: str = "", lines: tuple[views.ClientLine, ...] = (), **changes: object) -> views.ClientList:
+    crumbs = (views.Crumb(url="/admin/breeze-test/users/user_1", name=owner),) if owner else ()
+    good = views.ClientList(
+        brand=BRAND,
+        frame=frame("breeze-test", views.Room.USERS if owner else views.Room.CLIENTS, *crumbs),
+        owner=owner,
+        sought="",
+        search_url=None if owner else "/admin/breeze-test/clients",
+        lines=lines,
+        next_url=None,
+        create_url="/admin/breeze-test/clients/new",
+        means=MEANS,
+    )
+    return replace(good, **changes)  # type: ignore[arg-type]
+
+
+LINES = (
+    line("Nattlig import"),
+    line(LONG, live=0, ends=None, used=None),
+    line("Appen", public=True, live=0, ends=None, owner="Bakeriet på hjørnet ENK"),
+    line("Gammel eksport", enabled=False, ends=None, live=1),
+)
+
+
+def form(**changes: object) -> views.ClientForm:
+    good = views.ClientForm(
+        brand=BRAND,
+        frame=frame(
+            "breeze-test", views.Room.CLIENTS, views.Crumb(url="/admin/breeze-test/clients", room=views.Room.CLIENTS)
+        ),
+        action="/admin/breeze-test/clients/new",
+        csrf="csrf",
+        filled=views.Filled(owner=OWNER),
+        asks_owner=True,
+        known_scopes=(),
+        acts_for_users=False,
+        authentications=("any_secret", "client_secret_basic", "client_secret_post"),
+        has_quotas=True,
+        earliest="2026-11-23",
+        means=MEANS,
+        back_url="/admin/breeze-test/clients",
+    )
+    return replace(good, **changes)  # type: ignore[arg-type]
+
+
+def secret(state: views.State, last4: str, **changes: object) -> views.SecretLine:
+    good = views.SecretLine(
+        secret_id=f"sec_{last4}",
+        prefix="pvk_cs_XjRw",
+        last4=last4,
+        created=Instant(NOW - 10 * DAY),
+        ends=Instant(NOW + 170 * DAY),
+        used=None,
+        used_from="",
+        state=state,
+        in_use=False,
+        means=MEANS,
+    )
+    return replace(good, **changes)  # type: ignore[arg-type]
+
+
+SECRETS = (
+    secret(views.State.LIVE, "yE0A", used=Instant(NOW - 60), used_from="203.0.113.7", in_use=True),
+    secret(views.State.EXPIRING, "k2Lw", ends=Instant(NOW + DAY), used=Instant(NOW - 3 * DAY), used_from="2001:db8::1"),
+    secret(views.State.EXPIRED, "aB3d", ends=Instant(NOW - DAY)),
+    secret(views.State.REVOKED, "Qz9_", ends=None),
+)
+
+
+def client(**changes: object) -> views.ClientPage:
+    here = "/admin/breeze-test/clients/oauth_h4u25ue0hkp84f53nq1j"
+    good = views.ClientPage(
+        brand=BRAND,
+        frame=frame(
+            "breeze-test", views.Room.CLIENTS, views.Crumb(url="/admin/breeze-test/clients", room=views.Room.CLIENTS)
+        ),
+        action=here,
+        csrf="csrf",
+        version=3,
+        client_id="oauth_h4u25ue0hkp84f53nq1j",
+        name="Nattlig import",
+        description="Henter legitimasjoner hver natt. Spør Ida.",
+        owner=OWNER,
+        owner_url="/admin/breeze-test/users/user_1",
+        organisation="",
+        authentication="any_secret",
+        public=False,
+        grants=("client_credentials",),
+        scopes=(),
+        redirect_uris=(),
+        token_quota="",
+        created=Instant(NOW - 90 * DAY),
+        enabled=True,
+        secrets=SECRETS,
+        earliest="2026-11-23",
+        change_url=f"{here}/change",
+        log_url="/admin/breeze-test/log?client=oauth_h4u25ue0hkp84f53nq1j",
+        acts=views.ClientActs(rotate=MEANS, enable=MEANS, disable=MEANS, delete=MEANS),
+    )
+    return replace(good, **changes)  # type: ignore[arg-type]
+
+
+def shown(**changes: object) -> views.SecretShown:
+    secret_text = "pvk_cs_XjRwKgWv-sLu56q5P53BBS00MyWvs250XdKuxCA3vyQmyxE0A"
+    good = views.SecretShown(
+        brand=BRAND,
+        frame=frame(
+            "breeze-test", views.Room.CLIENTS, views.Crumb(url="/admin/breeze-test/clients", room=views.Room.CLIENTS)
+        ),
+        client_name="Nattlig import",
+        client_id="oauth_h4u25ue0hkp84f53nq1j",
+        client_secret=secret_text,
+        env=f"PORTVAKT_CLIENT_ID=oauth_h4u25ue0hkp84f53nq1j\nPORTVAKT_CLIENT_SECRET={secret_text}\n",
+        file_name="breeze-test.env",
+        curl="curl -X POST https://id.example/breeze-test/oauth/token \\\n"
+        '-H "Content-Type: application/json" \\\n-d \'{\n"grant_type": "client_credentials",\n'
+        f'"client_id": "oauth_h4u25ue0hkp84f53nq1j",\n"client_secret": "{secret_text}"\n}}\'',
+        ends=Instant(NOW + 180 * DAY),
+        rotated=False,
+        older_end=None,
+        client_url="/admin/breeze-test/clients/oauth_h4u25ue0hkp84f53nq1j",
+        means=MEANS,
+    )
+    return replace(good, **changes)  # type: ignore[arg-type]
+
+
+LOG = (
+    views.LogLine(
+        number=12,
+        act=Act.SECRET_REVOKED,
+        at=NOW,
+        what="sec_yE0A",
+        url="/admin/breeze-test/clients/oauth_h4u25ue0hkp84f53nq1j",
+        actor=EMAIL,
+        address="203.0.113.7",
+        reference="367286fb-c",
+        differences=(views.Difference(name="revoked", before=None, after="2026-11-22 19:29 UTC"),),
+    ),
+    views.LogLine(
+        number=11,
+        act=Act.CLIENT_CHANGED,
+        at=Instant(NOW - 3600),
+        what="Nattlig import",
+        url="/admin/breeze-test/clients/oauth_h4u25ue0hkp84f53nq1j",
+        actor="oddvar",
+        address="",
+        reference="",
+        differences=(
+            views.Difference(name="name", before=LONG, after="Nattlig import"),
+            views.Difference(name="scopes", before="read", after=None),
+        ),
+    ),
+    views.LogLine(
+        number=10,
+        act=Act.LOG_IN_FAILED,
+        at=Instant(NOW - DAY),
+        what="user_1",
+        url=None,
+        actor="nobody",
+        address="2001:db8::1",
+        reference="367286fb-a",
+        differences=(),
+    ),
+)
+
+
+def log(lines: tuple[views.LogLine, ...] = LOG, **changes: object) -> views.LogPage:
+    good = views.LogPage(
+        brand=BRAND,
+        frame=frame("breeze-test", views.Room.LOG),
+        search_url="/admin/breeze-test/log",
+        sought=views.Sought(),
+        acts=tuple(Act),
+        lines=lines,
+        next_url="/admin/breeze-test/log?before=10",
+        csv_url="/admin/breeze-test/log.csv",
+        jsonl_url="/admin/breeze-test/log.jsonl",
+        means=MEANS,
+    )
+    return replace(good, **changes)  # type: ignore[arg-type]
+
+
+USERS = tuple(
+    views.UserLine(url=f"/admin/breeze-test/users/user_{at}", email=email, roles=roles, since=NOW, enabled=at != 2)
+    for at, (email, roles) in enumerate(
+        (
+            (OWNER, ("credentials:read", "developer")),
+            ("ida@bakeriet.example", ()),
+            ("en.ganske.lang.adresse.som.ikke.far.plass@" + "x" * 60 + ".example", ("operator",)),
+        )
+    )
+)
+
+
+def users(lines: tuple[views.UserLine, ...] = USERS, **changes: object) -> views.Users:
+    good = views.Users(
+        brand=BRAND,
+        frame=frame("breeze-test", views.Room.USERS),
+        search_url="/admin/breeze-test/users",
+        sought="",
+        lines=lines,
+        next_url="/admin/breeze-test/users?after=user_3",
+        means=MEANS,
+    )
+    return replace(good, **changes)  # type: ignore[arg-type]
+
+
+def profile(**changes: object) -> views.Profile:
+    good = views.Profile(
+        brand=BRAND,
+        frame=frame(
+            "breeze-test", views.Room.USERS, views.Crumb(url="/admin/breeze-test/users", room=views.Room.USERS)
+        ),
+        user_id="user_1",
+        email=OWNER,
+        roles=("credentials:read", "developer"),
+        since=NOW,
+        enabled=True,
+        has_password=True,
+        companies=(
+            views.Belonging(number="912345678", name="Fjord & Fjell AS", administrator=True, url="/admin/x/1"),
+            views.Belonging(number="923609016", name=LONG, administrator=False, url="/admin/x/2"),
+        ),
+        clients_url="/admin/breeze-test/users/user_1/clients",
+        log_url="/admin/breeze-test/log?user=user_1",
+    )
+    return replace(good, **changes)  # type: ignore[arg-type]
+
+
+ORGANISATIONS = (
+    views.OrganisationLine(number="912345678", name="Fjord & Fjell AS", enabled=True, url="/admin/x/1"),
+    views.OrganisationLine(number="923609016", name=LONG, enabled=False, url="/admin/x/2"),
+)
+
+
+def organisations(**changes: object) -> views.Organisations:
+    good = views.Organisations(
+        brand=BRAND,
+        frame=frame("breeze-test", views.Room.ORGANISATIONS),
+        search_url="/admin/breeze-test/organisations",
+        sought="",
+        lines=ORGANISATIONS,
+        next_url=None,
+        means=MEANS,
+    )
+    return replace(good, **changes)  # type: ignore[arg-type]
+
+
+def organisation(*members: views.MemberLine) -> views.OrganisationPage:
+    return views.OrganisationPage(
+        brand=BRAND,
+        frame=frame(
+            "breeze-test",
+            views.Room.ORGANISATIONS,
+            views.Crumb(url="/admin/breeze-test/organisations", room=views.Room.ORGANISATIONS),
+        ),
+        number="912345678",
+        name="Fjord & Fjell AS",
+        enabled=True,
+        members=members,
+        next_url=None,
+        clients_url="/admin/breeze-test/organisations/912345678/clients",
+        log_url="/admin/breeze-test/log?organisation=912345678",
+    )
+
+
+def stopped(why: views.Stop) -> views.Stopped:
+    around = frame("", None)
+    around = replace(around, environments=()) if why is views.Stop.ROLE else around
+    return views.Stopped(brand=LIVE, frame=around, why=why, reference="367286fb-c", back_url="/admin")
+
+
+CONSOLE_SAMPLES: dict[str, ConsoleView] = {
+    "console_environments": views.Environments(brand=LIVE, frame=frame("", None)),
+    "console_users": users(),
+    "console_users_none": users((), next_url=None),
+    "console_users_sought": users((), next_url=None, sought="kari"),
+    "console_profile": profile(),
+    "console_profile_bare": profile(roles=(), companies=(), has_password=False, enabled=False),
+    "console_organisations": organisations(),
+    "console_organisations_none": organisations(lines=()),
+    "console_organisations_sought": organisations(lines=(), sought="999"),
+    "console_organisation": organisation(
+        views.MemberLine(email=OWNER, administrator=True, since=NOW, url="/admin/breeze-test/users/user_1"),
+        views.MemberLine(email="ida@bakeriet.example", administrator=False, since=NOW, url=None),
+    ),
+    "console_organisation_empty": organisation(),
+    "console_clients": clients("", LINES, next_url="/admin/breeze-test/clients?after=x"),
+    "console_clients_live": replace(clients("", LINES[:1]), brand=LIVE, frame=frame("breeze")),
+    "console_clients_of": clients(OWNER, LINES[:2]),
+    "console_clients_none": clients(OWNER),
+    "console_clients_sought": clients(sought="nothing", create_url=None),
+    "console_create": form(),
+    "console_create_standard": form(
+        known_scopes=None,
+        acts_for_users=True,
+        authentications=("any_secret", "client_secret_basic", "client_secret_post", "none"),
+    ),
+    "console_create_wrong": form(
+        filled=views.Filled(name="Nattlig import", expires="date", until="2020-01-01", owner=OWNER),
+        problem="Choose when the secret ends: a number of days, or a date in the future.",
+        status=400,
+    ),
+    "console_create_own": form(
+        asks_owner=False,
+        choices=(
+            views.Choice(number="", name=OWNER),
+            views.Choice(number="912345678", name="Fjord & Fjell AS"),
+        ),
+        known_scopes=("accounting",),
+        acts_for_users=True,
+        has_quotas=False,
+    ),
+    "console_change": form(changes="Nattlig import", filled=views.Filled(name="Nattlig import", version="3")),
+    "console_secret": shown(),
+    "console_secret_rotated": shown(rotated=True, older_end=Instant(NOW + DAY)),
+    "console_secret_replaced": shown(rotated=True),
+    "console_secret_public": shown(client_secret=None, ends=None),
+    "console_client": client(),
+    "console_client_disabled": client(
+        enabled=False, secrets=(), done=views.Done.DISABLED, organisation="Fjord & Fjell AS", token_quota="100/3600s"
+    ),
+    "console_client_public": client(
+        public=True,
+        secrets=(),
+        authentication="none",
+        scopes=("read", "write"),
+        redirect_uris=("https://app.example/callback", "http://127.0.0.1/callback"),
+        owner_url=None,
+    ),
+    **{f"console_client_wrong_{one.value}": client(wrong=one, status=409, detail="Why.") for one in views.Wrong},
+    "console_client_again": client(done=views.Done.AGAIN),
+    "console_log": log(),
+    "console_log_none": log(
+        (), next_url=None, sought=views.Sought(act="client.created", day="2026-11-22", user="u", organisation="9")
+    ),
+    **{f"console_stopped_{one.key}": stopped(one) for one in views.Stop},
+}
