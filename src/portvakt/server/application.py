@@ -20,9 +20,10 @@ from portvakt.server.admin_api import AdminApi, admin_api
 from portvakt.server.api_keys import OwnApiKeys
 from portvakt.server.authenticating import Authenticating
 from portvakt.server.call import Call, Disconnected, plain_reply
+from portvakt.server.console import Console
 from portvakt.server.copy import Copy
 from portvakt.server.cross_origin import CrossOrigin, Origins
-from portvakt.server.desk import Desk
+from portvakt.server.desk import ADMIN, Desk
 from portvakt.server.documents import DISCOVERY, KEY_SET_PATH, METADATA, Document, key_set, metadata
 from portvakt.server.keys import ensure_key
 from portvakt.server.own_keys import OwnKeys
@@ -261,6 +262,10 @@ class Application:
             self._route(own.api_url, api)
             parts = urlsplit(own.api_url)
             self._areas.append((_host_of(parts.netloc), f"{parts.path}/".encode("ascii"), api))
+            desk = self._desk(own)
+            console = Page(desk, Console(desk, self.issuers, self._uses), ("GET", "HEAD", "POST"))
+            self._route(f"{parts.scheme}://{parts.netloc}{ADMIN}", console)
+            self._areas.append((_host_of(parts.netloc), f"{ADMIN}/".encode("ascii"), console))
 
     def api_keys(self, issuer: Issuer) -> OwnApiKeys:
         """Return who tells of the issuer's personal API keys, in this same process."""
