@@ -46,6 +46,9 @@ WRONG_PASSWORDS = Quota(10, Seconds(300))
 """For one email from one address; the right password from elsewhere is not kept out by it."""
 
 WRONG_PASSWORDS_OF_ADDRESS = Quota(100, Seconds(300))
+LOG_INS = Quota(200, Seconds(300))
+"""For one email from one address, with the right password: each leaves a session, and keeps others waiting (U10)."""
+
 FOR_REQUEST = "authorize&"
 """What begins the query of `/login` where a whole authorization request follows, as it was spelled."""
 
@@ -158,7 +161,8 @@ class Account:
         of_email = (issuer, "log in", bucket, blake2b(email.casefold().encode(), digest_size=16).digest())
         of_address = (issuer, "log in", bucket)
         buckets = ((of_email, WRONG_PASSWORDS), (of_address, WRONG_PASSWORDS_OF_ADDRESS))
-        wait = self._wait(buckets, now)
+        right = (*of_email, "right")
+        wait = self._wait((*buckets, (right, LOG_INS)), now)
         if wait is not None:
             return _NotIn(LogInProblem.LIMITED, wait)
         self._guesses.update((of_email, of_address))
@@ -169,6 +173,7 @@ class Account:
         finally:
             self._guesses -= Counter((of_email, of_address))
         if proven is not None:
+            desk.failures.take(right, LOG_INS, now)
             return proven
         for key, quota in buckets:
             desk.failures.take(key, quota, now)

@@ -15,7 +15,7 @@ from people_served import KARI, SAM, TRIES, Browser, Person
 from portvakt.model.change import AddUser, SetPassword
 from portvakt.model.nouns import User
 from portvakt.model.values import Secret, UserId
-from portvakt.server.account import SESSION_LIFE, WRONG_PASSWORDS, WRONG_PASSWORDS_OF_ADDRESS
+from portvakt.server.account import LOG_INS, SESSION_LIFE, WRONG_PASSWORDS, WRONG_PASSWORDS_OF_ADDRESS
 from portvakt.server.administering_people import People
 from portvakt.server.passwords import THREADS, WAITING, Busy
 
@@ -211,9 +211,24 @@ async def test_A13_many_guesses_at_once_are_counted_before_they_are_checked(peop
     assert sorted({page.status for page in pages}) == [403, 429]
 
 
-async def test_A13_right_passwords_fill_no_bucket(people: Served) -> None:
+async def test_A13_right_passwords_do_not_count_as_wrong_ones(people: Served) -> None:
     for _ in range(TRIES + 2):
         assert (await try_password(people.browser(LUCA), KARI, KARI.password)).location == "/account"
+
+
+async def test_U10_one_user_leaves_no_end_of_sessions(people: Served) -> None:
+    for _ in range(LOG_INS.limit):
+        assert (await try_password(people.browser(LUCA), KARI, KARI.password)).status == 303
+    sessions = people.serving.rows()["sessions"]
+
+    limited = await try_password(people.browser(LUCA), KARI, KARI.password)
+
+    assert (limited.status, limited.header("retry-after")) == (429, str(LOG_INS.window))
+    assert people.serving.rows()["sessions"] == sessions
+    assert (await try_password(people.browser(LUCA), SAM, SAM.password)).status == 303
+    assert (await try_password(people.browser(LUCA, address="2001:db8::1"), KARI, KARI.password)).status == 303
+    people.serving.clock.advance(LOG_INS.window)
+    assert (await try_password(people.browser(LUCA), KARI, KARI.password)).status == 303
 
 
 async def test_A13_who_tries_many_emails_is_stopped_by_address(people: Served) -> None:
