@@ -241,11 +241,11 @@ def _fit(shape: Mapping[str, Any], members: Mapping[str, Any]) -> Mapping[str, A
 
 def _version(operation: Operation, headers: list[tuple[bytes, bytes]]) -> int | None:
     """Return the version that If-Match names. Raises: Refusal (412, 428), Unfit."""
-    said = _header(headers, b"if-match")
-    if operation.versioned is Versioned.NO or not said:
+    if operation.versioned is Versioned.NO or not any(name == b"if-match" for name, _ in headers):
         if operation.versioned is Versioned.MUST:
             raise Refusal(_NO_VERSION)
         return None
+    said = _header(headers, b"if-match")
     if said == "*":
         return None
     ours = _ETAG.fullmatch(said)

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from portvakt.server.admin_api_operation import Operation
 
 _ALWAYS = (400, 401, 403, 503)
+_TOO_LONG = {
+    "description": "The request's target is longer than 8,192 bytes, which is said before it is known what it is for.",
+    "content": {"application/json": {"schema": of("TooLong")}},
+}
 _PARAMETER = re.compile(r"\{([a-z_]+)\}")
 _SECURITY = "bearer"
 _ABOUT = (
@@ -91,7 +95,8 @@ def _responses(operation: Operation) -> dict[str, Any]:
         codes |= {412}
     if operation.versioned is Versioned.MUST:
         codes |= {428}
-    return answers | {str(code): _problem(code) for code in sorted(codes)}
+    too_long = {"414": _TOO_LONG} if operation.query else {}
+    return answers | {str(code): _problem(code) for code in sorted(codes)} | too_long
 
 
 def _answer(operation: Operation, status: int, shape: str | None) -> dict[str, Any]:

@@ -159,6 +159,7 @@ SHAPES: Mapping[str, Shape] = {
         code={"type": "string", "description": "What is wrong, for programs."},
         errors={"type": "array", "items": members(path=text(), detail=text())},
     ),
+    "TooLong": members(error=text(), error_description=text()),
     "Issuer": members(name=ID, url=text(), provider=text(), api_url=text(), audience=text(), test=FLAG),
     "Issuers": page("Issuer"),
     "Secret": _SECRET,

@@ -65,9 +65,9 @@ async def test_a_clients_whole_life_is_told_by_the_log(administered: Administere
     revoked = await administered.ask(DEVELOPER, "POST", f"{path}/secrets/{newest}/revoke")
     assert revoked.status == 200, revoked.body
     assert not await works(administered, client_id, second)
-    disabled = await administered.ask(DEVELOPER, "POST", f"{path}/disable", if_match=revoked.header("etag"))
+    disabled = await administered.ask(DEVELOPER, "POST", f"{path}/disable", if_match=str(revoked.header("etag")))
     enabled = await administered.ask(DEVELOPER, "POST", f"{path}/enable")
-    gone = await administered.ask(DEVELOPER, "DELETE", path, if_match=enabled.header("etag"))
+    gone = await administered.ask(DEVELOPER, "DELETE", path, if_match=str(enabled.header("etag")))
 
     assert (both, only) == ([True, True], [False, True])
     assert sorted(secret["state"] for secret in shown["secrets"]) == ["expired", "live"]
