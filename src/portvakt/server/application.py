@@ -32,6 +32,7 @@ from portvakt.server.people import Page, pages_of
 from portvakt.server.purposes import FORMS, KEYS, LINKS, PEPPER
 from portvakt.server.quota import Windows
 from portvakt.server.readiness import Readiness
+from portvakt.server.refusals import Recording, RefusedRequests
 from portvakt.server.revocations import PATH as REVOCATIONS_PATH
 from portvakt.server.revocations import RevocationList
 from portvakt.server.settings_issuers import OWN
@@ -81,7 +82,8 @@ _UNAVAILABLE = Reply(
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What a server has counted and noted: `windows` of authenticated clients, `failures` of strangers, last uses.
+    """What a server has counted and noted: `windows` of authenticated clients, `failures` of strangers, last uses,
+    refused requests.
 
     An application that takes the place of another one goes on with the other's.
     """
@@ -89,6 +91,7 @@ class Memory:
     windows: Windows = field(default_factory=Windows)
     failures: Windows = field(default_factory=lambda: Windows(most_keys=MOST_FAILING))
     uses: Uses = field(default_factory=Uses)
+    refusals: RefusedRequests = field(default_factory=RefusedRequests)
 
 
 class Application:
@@ -127,8 +130,18 @@ class Application:
         self._stopping = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
         self._cleaner: asyncio.Task[None] | None = None
+        self._recorder: asyncio.Task[None] | None = None
         self._watch = store.watch()
         self.copy = Copy(store, self._watch, key=self._sealing)
+        self._recording = Recording(
+            memory.refusals,
+            self.issuers,
+            store=store,
+            copy=self.copy,
+            pepper=self._pepper,
+            clock=clock,
+            log=log,
+        )
         self._hosts: dict[bytes, str] = {}  # how the issuers' URLs spell their hosts, which is how nearly all come
         self._routes: dict[str, dict[bytes, Handler]] = {ANY_HOST: {b"/livez": self._livez, b"/readyz": self._readyz}}
         self._areas: list[tuple[str, bytes, Handler]] = []  # a host, and what answers everything below a path
@@ -149,14 +162,14 @@ class Application:
             await self._note_algorithm(issuer)
         self._writer = asyncio.create_task(self._write_uses())
         self._cleaner = asyncio.create_task(self._clean())
+        self._recorder = asyncio.create_task(self._recording.write(self._stopping))
 
     async def stop(self) -> None:
         """Write what is still in memory."""
         self._stopping.set()
-        if self._cleaner is not None:
-            await self._cleaner
-        if self._writer is not None:
-            await self._writer
+        for task in (self._cleaner, self._writer, self._recorder):
+            if task is not None:
+                await task
         self._passwords.close()
 
     def drain(self) -> None:
@@ -187,6 +200,7 @@ class Application:
             self._log.failure("request_failed", error, request_id=call.reference)
             await self._fault(call, handler, send)
         call.note(self._log)
+        self._recording.note(call)
 
     async def _fault(self, call: Call, handler: Handler, send: Send) -> None:
         if call.status:

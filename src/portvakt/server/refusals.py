@@ -160,8 +160,10 @@ class Recording:
 
     def note(self, call: Call) -> None:
         """Remember a call if it was refused at an issuer. The reply has left."""
-        issuer = None if call.issuer is None else self._issuers.get(IssuerName(call.issuer))
-        if call.refused is None or issuer is None:
+        if call.refused is None or call.issuer is None:
+            return
+        issuer = self._issuers.get(IssuerName(call.issuer))
+        if issuer is None:
             return
         try:
             self._waiting.note(call, call.refused, issuer, pepper=self._pepper, now=self._clock())
