@@ -108,7 +108,8 @@ def _private_use_problem(scheme: str, hierarchy: str, *, public: bool) -> str | 
         return "has a scheme that is not https, nor one of the application's own with a dot in it"
     if not public:  # RFC 8252 §8.5: such an application keeps no secret
         return "has a scheme of the application's own, which is for public clients"
-    return None if hierarchy.startswith("/") and "@" not in hierarchy else "has no path after its scheme"
+    # Brackets: what no IPv6 address is in, others refuse to take apart, as the pages would that show it.
+    return None if hierarchy.startswith("/") and not set(hierarchy) & set("@[]") else "has no path after its scheme"
 
 
 def _path_problem(hierarchy: str) -> str | None:

@@ -88,6 +88,8 @@ def test_R12_plain_http_elsewhere_is_refused(uri: str) -> None:
         "com.example.app:",
         "com.example.app:javascript",
         "com.example.app://a@b/cb",
+        "com.example.app://a[b/cb",
+        "com.example.app://[::1/cb",
         "Com.Example.App:/cb",
         ".a:/cb",
         "1.a:/cb",
