@@ -82,8 +82,7 @@ _UNAVAILABLE = Reply(
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What a server has counted and noted: `windows` of authenticated clients, `failures` of strangers, last uses,
-    refused requests.
+    """What a server has counted and noted: `windows` of authenticated clients, `failures` of strangers, and more.
 
     An application that takes the place of another one goes on with the other's.
     """
@@ -134,13 +133,7 @@ class Application:
         self._watch = store.watch()
         self.copy = Copy(store, self._watch, key=self._sealing)
         self._recording = Recording(
-            memory.refusals,
-            self.issuers,
-            store=store,
-            copy=self.copy,
-            pepper=self._pepper,
-            clock=clock,
-            log=log,
+            memory.refusals, self.issuers, store=store, copy=self.copy, pepper=self._pepper, clock=clock, log=log
         )
         self._hosts: dict[bytes, str] = {}  # how the issuers' URLs spell their hosts, which is how nearly all come
         self._routes: dict[str, dict[bytes, Handler]] = {ANY_HOST: {b"/livez": self._livez, b"/readyz": self._readyz}}

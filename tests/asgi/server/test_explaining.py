@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from administered import ACME, OWN
 from builders import NOW
 from canary import Canaries
 from failing_store import FailingStore
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from administered import Administered
     from asgi_driver import Answer
     from html_pages import Page
     from issuing import Serving
@@ -322,6 +324,19 @@ async def test_a_token_that_is_for_another_place_or_time(
 
     assert (answer.status, told.near) == (401, expected)
     assert told.client_id == (known(issuer).client_id if "aud" in claims else None)
+
+
+async def test_a_token_for_the_api_is_not_one_for_the_administration(administered: Administered) -> None:
+    client = known(ACME)
+    token = (await administered.ask_for_token(ACME, client.client_id, client.secret)).json()["access_token"]
+    answer = await administered.ask(token, "GET", "/issuers")
+    owner = Actor(issuer=ACME.name, user=OWNER, developer=True)
+
+    told = await explained(administered.served, ACME, answer, actor=owner)
+
+    assert (answer.status, told.refused.near) == (401, NearMiss.AUDIENCE)
+    assert told.refused.hints["needed"] == OWN.audience
+    assert told.refused.client_id == client.client_id
 
 
 # --- who may see it ---------------------------------------------------------------------------------------------------
