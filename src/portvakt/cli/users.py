@@ -151,7 +151,7 @@ def set_password(
 def disable(
     *, user: Who, issuer: IssuerName = None, config: Config = None, data: Data = None, as_json: Json = False
 ) -> None:
-    """Disable a user: no log-in, no tokens for their clients, and what they gave to applications ends."""
+    """Disable a user: no log-in, no tokens for their clients; their API keys and what they gave to applications end."""
     there = installation(config, data, issuer)
     _tell(there, lambda people: people.set_enabled(user, False), as_json=as_json)
 
