@@ -183,6 +183,8 @@ EN = {
 
 SCOPES_EN = {
     "accounting": "See and use your company\u2019s accounts, such as sales invoices",
+    "portvakt:manage": "Make, change and delete your applications, and give them new secrets",
+    "portvakt:read": "See your applications",
     "read": "See your data",
     "write": "Change your data",
 }

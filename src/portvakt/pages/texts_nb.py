@@ -182,6 +182,8 @@ NB = {
 
 SCOPES_NB = {
     "accounting": "Se og bruke regnskapet til selskapet, for eksempel salgsfakturaer",
+    "portvakt:manage": "Lage, endre og slette applikasjonene dine, og gi dem nye hemmeligheter",
+    "portvakt:read": "Se applikasjonene dine",
     "read": "Se dataene dine",
     "write": "Endre dataene dine",
 }

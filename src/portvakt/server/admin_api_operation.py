@@ -100,7 +100,7 @@ class Ask:
     issuer: Issuer
     path: Mapping[str, str]
     query: Mapping[str, Any]
-    body: Mapping[str, Any]
+    body: Mapping[str, Any] = field(repr=False)
     version: int | None
     accept: str = ""
 
@@ -169,7 +169,7 @@ class Answer:
     """What is answered. `version` becomes the ETag."""
 
     status: int = 200
-    body: Mapping[str, Any] | None = None
+    body: Mapping[str, Any] | None = field(default=None, repr=False)
     version: int | None = None
     location: str | None = None
 
@@ -187,5 +187,6 @@ class Unfit(Refusal):
 
     def __init__(self, faults: tuple[Fault, ...], description: str = "", status: int = 400) -> None:
         text = description or f"{faults[0].path.lstrip('/') or 'The body'} {faults[0].detail}."
-        super().__init__(Refused(INVALID_REQUEST, text, status, reason=", ".join(fault.path for fault in faults)))
+        # The reason is logged: a name that was sent may be a secret in the place of a name.
+        super().__init__(Refused(INVALID_REQUEST, text, status, reason=f"what was sent {faults[0].detail}"))
         self.faults = faults
