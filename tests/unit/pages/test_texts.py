@@ -13,6 +13,7 @@ from portvakt.model.nouns import ClientAuthentication
 from portvakt.pages import console
 from portvakt.pages.texts import SCOPES, TEXTS, text
 from portvakt.pages.views import ApiKeyProblem, Fault, LogInProblem, PasswordProblem
+from portvakt.protocol.own_scopes import SELF_SERVICE
 from portvakt.providers import PROVIDERS
 
 SAME_IN_BOTH = {"brand.test_title", "console.administrator", "console.kind.test", "console.state"}
@@ -73,7 +74,7 @@ def test_no_text_is_empty_untidy_or_left_in_the_other_language(table: dict[str, 
 def test_every_scope_of_our_providers_has_words() -> None:
     scopes = {scope for provider in PROVIDERS.values() for scope in provider.scopes or ()}
 
-    assert scopes | {"read", "write"} == SCOPES["en"].keys()
+    assert scopes | {"read", "write"} | SELF_SERVICE == SCOPES["en"].keys() == SCOPES["nb"].keys()
 
 
 def test_what_goes_into_a_place_is_escaped() -> None:
