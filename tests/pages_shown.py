@@ -243,6 +243,7 @@ SAMPLES: dict[str, View | ConsoleView] = {
     "link_ended": LinkEnded(brand=BRAND, forgot_url="/luca-test/forgot-password"),
     "password_chosen": PasswordChosen(brand=BRAND, log_in_url="/luca-test/login"),
     "home": Home(brand=BRAND, email=EMAIL, api_keys=True),
+    "home_developer": Home(brand=BRAND, email=EMAIL, api_keys=True, applications=True),
     "home_no_keys": Home(brand=LIVE, email=EMAIL),
     "connected": connected(),
     "connected_ended": connected(CONNECTIONS[:1], "Frister"),

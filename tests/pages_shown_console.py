@@ -344,6 +344,28 @@ def stopped(why: views.Stop) -> views.Stopped:
     return views.Stopped(brand=LIVE, frame=around, why=why, reference="367286fb-c", back_url="/admin")
 
 
+def own_frame(*crumbs: views.Crumb) -> views.Frame:
+    """Return what stands around a developer's pages."""
+    return views.Frame(
+        email=OWNER,
+        home_url="/luca-test/account",
+        log_out_url="/luca-test/logout",
+        doors=(
+            views.Door(room=views.Room.ACCOUNT, url="/luca-test/account"),
+            views.Door(room=views.Room.SETTINGS, url="/luca-test/settings", here=True),
+        ),
+        crumbs=crumbs,
+    )
+
+
+LUCA = Brand(name="Luca Regnskap", root="/luca-test", colour="#0f5c4d", test=True)
+APPLICATIONS = views.Crumb(url="/luca-test/settings/advanced", room=views.Room.APPLICATIONS)
+TABS = (
+    views.Tab(url="/luca-test/settings/advanced", name=OWNER, here=True),
+    views.Tab(url="/luca-test/settings/advanced?organisation=912345678", name="Fjord & Fjell AS", here=False),
+)
+
+
 CONSOLE_SAMPLES: dict[str, ConsoleView] = {
     "console_environments": views.Environments(brand=LIVE, frame=frame("", None)),
     "console_users": users(),
@@ -375,7 +397,9 @@ CONSOLE_SAMPLES: dict[str, ConsoleView] = {
         problem="Choose when the secret ends: a number of days, or a date in the future.",
         status=400,
     ),
-    "console_create_own": form(
+    "settings_new": form(
+        brand=LUCA,
+        frame=own_frame(APPLICATIONS),
         asks_owner=False,
         choices=(
             views.Choice(number="", name=OWNER),
@@ -404,6 +428,11 @@ CONSOLE_SAMPLES: dict[str, ConsoleView] = {
     ),
     **{f"console_client_wrong_{one.value}": client(wrong=one, status=409, detail="Why.") for one in views.Wrong},
     "console_client_again": client(done=views.Done.AGAIN),
+    "settings": views.Settings(brand=LUCA, frame=own_frame(), advanced_url="/luca-test/settings/advanced"),
+    "settings_applications": clients(
+        "", LINES[:2], brand=LUCA, frame=own_frame(), tabs=TABS, search_url=None, create_url="/luca-test/settings/new"
+    ),
+    "settings_applications_none": clients(brand=LUCA, frame=own_frame(), tabs=TABS[:1], search_url=None),
     "console_log": log(),
     "console_log_none": log(
         (), next_url=None, sought=views.Sought(act="client.created", day="2026-11-22", user="u", organisation="9")

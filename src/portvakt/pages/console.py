@@ -55,10 +55,12 @@ __all__ = [
     "Room",
     "SecretLine",
     "SecretShown",
+    "Settings",
     "Sought",
     "State",
     "Stop",
     "Stopped",
+    "Tab",
     "UserLine",
     "Users",
     "Wrong",
@@ -71,6 +73,15 @@ class Environments:
 
     brand: Brand
     frame: Frame
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The settings of somebody who makes applications, or looks after their organisation's."""
+
+    brand: Brand
+    frame: Frame
+    advanced_url: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,12 +100,25 @@ class ClientLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tab:
+    """Whose applications may be looked at."""
+
+    url: str
+    name: str
+    here: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClientList:
-    """Clients: of `owner`, or all where that is "". `search_url` None: nothing to search through."""
+    """Clients: of `owner`, or all where that is "". `search_url` None: nothing to search through.
+
+    `tabs`: whose there are, where they are somebody's own: then they are called API applications.
+    """
 
     brand: Brand
     frame: Frame
     owner: str
+    tabs: tuple[Tab, ...] = ()
     sought: str
     search_url: str | None
     lines: tuple[ClientLine, ...]
@@ -324,6 +348,7 @@ class Stop(Enum):
     """Why there is no such page for who asks: its status, and the name of its texts."""
 
     ROLE = (403, "role")  # logged in, and no operator
+    DEVELOPER = (403, "developer")  # logged in, and with no applications to look after
     FORM = (403, "form")  # from another page, or a log-in that has ended
     NOT_FOUND = (404, "not_found")
 
@@ -351,6 +376,7 @@ class Stopped:
 
 ConsoleView = (
     Environments
+    | Settings
     | Users
     | Profile
     | Organisations

@@ -27,6 +27,7 @@ class Room(Enum):
     ORGANISATIONS = "organisations"
     LOG = "log"
     ACCOUNT = "account"
+    SETTINGS = "settings"
     APPLICATIONS = "applications"
 
 

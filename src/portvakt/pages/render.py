@@ -67,6 +67,7 @@ _TEMPLATES: dict[type[View | ConsoleView], str] = {
     LinkEnded: "link_ended.html",
     PasswordChosen: "password_chosen.html",
     console.Environments: "console_environments.html",
+    console.Settings: "console_settings.html",
     console.Users: "console_users.html",
     console.Profile: "console_profile.html",
     console.Organisations: "console_organisations.html",

@@ -18,7 +18,16 @@ CONSOLE_NB = {
     "console.room.organisations": "Organisasjoner",
     "console.room.log": "Revisjonslogg",
     "console.room.account": "Kontoen din",
+    "console.room.settings": "Innstillinger",
     "console.room.applications": "API-applikasjoner",
+    "console.new_application": "Ny API-applikasjon",
+    "console.applications_none": "Det er ingen API-applikasjoner her ennå",
+    "console.advanced": "Avansert",
+    "console.advanced_text": "API-applikasjonene dine: programmene som får tokener til API-et, og "
+    "hemmelighetene deres.",
+    "console.stop.developer.title": "Her er det ingenting for deg å stille inn",
+    "console.stop.developer.text": "For å lage API-applikasjoner trenger du rollen developer, eller å administrere "
+    "en organisasjon. Be en operatør om det.",
     "console.enabled": "Aktiv",
     "console.disabled": "Deaktivert",
     "console.search": "Søk",

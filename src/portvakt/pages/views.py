@@ -210,11 +210,15 @@ class LoggedOut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Home:
-    """What a user who has logged in finds at the issuer's own address. `api_keys`: whether there are any here."""
+    """What a user who has logged in finds at the issuer's own address. `api_keys`: whether there are any here.
+
+    `applications`: whether they look after some, or may make them.
+    """
 
     brand: Brand
     email: str
     api_keys: bool = False
+    applications: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,9 @@ WITH_USERS = (
     "/consent",
     "/static",
     "/api-keys",
+    "/settings",
+    "/forgot-password",
+    "/password",
 )
 """Where an issuer answers that people log in at, besides its authorization endpoint."""
 

@@ -18,12 +18,12 @@ from portvakt.protocol.govern.keys import published_keys
 from portvakt.server.act import Contended
 from portvakt.server.admin_api import AdminApi, admin_api
 from portvakt.server.api_keys import OwnApiKeys
+from portvakt.server.areas import areas_of
 from portvakt.server.authenticating import Authenticating
 from portvakt.server.call import Call, Disconnected, plain_reply
-from portvakt.server.console import Console
 from portvakt.server.copy import Copy
 from portvakt.server.cross_origin import CrossOrigin, Origins
-from portvakt.server.desk import ADMIN, Desk
+from portvakt.server.desk import Desk
 from portvakt.server.documents import DISCOVERY, KEY_SET_PATH, METADATA, Document, key_set, metadata
 from portvakt.server.keys import ensure_key
 from portvakt.server.own_keys import OwnKeys
@@ -264,15 +264,14 @@ class Application:
         self._route(issuer.url + KEY_SET_PATH, Document(read_keys))
 
     def _route_administration(self, secret: Secret) -> None:
+        areas = areas_of(self.issuers, self._desk, self._uses)
         for own in (issuer for issuer in self.issuers if issuer.name == OWN):
             api = admin_api(own, self.issuers, self._store, self.copy, self.clock, secret)
-            self._route(own.api_url, api)
-            parts = urlsplit(own.api_url)
-            self._areas.append((_host_of(parts.netloc), f"{parts.path}/".encode("ascii"), api))
-            desk = self._desk(own)
-            console = Page(desk, Console(desk, self.issuers, self._uses), ("GET", "HEAD", "POST"))
-            self._route(f"{parts.scheme}://{parts.netloc}{ADMIN}", console)
-            self._areas.append((_host_of(parts.netloc), f"{ADMIN}/".encode("ascii"), console))
+            areas = {own.api_url: api, **areas}  # the API stands below the console, and is looked for first
+        for url, area in areas.items():
+            self._route(url, area)
+            parts = urlsplit(url)
+            self._areas.append((_host_of(parts.netloc), f"{parts.path}/".encode("ascii"), area))
 
     def api_keys(self, issuer: Issuer) -> OwnApiKeys:
         """Return who tells of the issuer's personal API keys, in this same process."""

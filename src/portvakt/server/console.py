@@ -5,7 +5,6 @@ Whoever is not logged in at the installation's own issuer logs in first; whoever
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ from portvakt.protocol.govern.actor import actor_of
 from portvakt.server.console_clients import clients_pages
 from portvakt.server.console_log import log_file, log_page
 from portvakt.server.console_people import organisations_pages, users_pages
-from portvakt.server.console_visit import Visit, log_in_url, stop
+from portvakt.server.console_visit import Visit, log_in_url, parts_below, stop, where
 from portvakt.server.desk import ADMIN
 from portvakt.server.refusal import Refusal
 
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from portvakt.server.desk import Desk
     from portvakt.server.uses import Uses
 
-_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]{1,255}){0,6}", re.ASCII)
 _ROOMS = {
     "users": views.Room.USERS,
     "clients": views.Room.CLIENTS,
@@ -48,14 +46,13 @@ class Console:
         """Answer one request."""
         desk, facts = self.desk, await self.desk.session(call)
         if facts is None:
-            await desk.go(call, send, log_in_url(desk.root, self._there(call)))
+            await desk.go(call, send, log_in_url(desk.root, where(call)))
             return
         actor = actor_of(facts.user, desk.issuer.name, frozenset())
         if not actor.operator:
             await stop(desk, call, send, facts, self._frame(facts, ()), views.Stop.ROLE)
             return
-        path = call.scope["path"].removeprefix(ADMIN).rstrip("/")
-        parts = tuple(path.split("/")[1:]) if _PATH.fullmatch(path) else ("", "")
+        parts = parts_below(ADMIN, call)
         if not parts:
             await self._environments(call, send, facts)
             return
@@ -87,13 +84,6 @@ class Console:
             if refusal.refused.status != views.Stop.NOT_FOUND.status:
                 raise
             await visit.stop(views.Stop.NOT_FOUND)
-
-    def _there(self, call: Call) -> str:
-        """Return where to go on after a log-in: the page itself, and not what was to be done on it."""
-        scope = call.scope
-        path = scope["raw_path"].decode("ascii", "replace")
-        query = scope["query_string"].decode("ascii", "replace")
-        return f"{path}?{query}" if query and scope["method"] != "POST" else path
 
     async def _environments(self, call: Call, send: Send, facts: SessionFacts) -> None:
         view = views.Environments(brand=self.desk.brand, frame=self._frame(facts, ()))

@@ -36,7 +36,7 @@ def client_page(
     organisation = facts.organisation
     return views.ClientPage(
         brand=visit.brand,
-        frame=visit.framed(views.Crumb(url=visit.clients_url, room=views.Room.CLIENTS)),
+        frame=visit.framed(views.Crumb(url=visit.clients_url, room=visit.above)),
         action=here,
         csrf=visit.csrf,
         version=client.version,

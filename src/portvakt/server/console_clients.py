@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from portvakt.protocol.govern.secrets import NewSecret
     from portvakt.server.console_visit import Visit
 
-_ABOVE = views.Room.CLIENTS
-
 
 async def clients_pages(visit: Visit, rest: tuple[str, ...]) -> None:
     """Answer at `clients_url` and below it. `rest`: the parts of the path behind it. Raises: Refusal."""
@@ -47,10 +45,17 @@ async def clients_pages(visit: Visit, rest: tuple[str, ...]) -> None:
 # --- lists ------------------------------------------------------------------------------------------------------------
 
 
-async def show_clients(visit: Visit, *, owner: User | None = None, organisation: str = "", above: str = "") -> None:
+async def show_clients(
+    visit: Visit,
+    *,
+    owner: User | None = None,
+    organisation: str = "",
+    above: str = "",
+    tabs: tuple[views.Tab, ...] = (),
+) -> None:
     """Answer with clients: of a user, of an organisation (by its number), or all that they may see.
 
-    `above`: what the owner is called; the page then stands below theirs.
+    `above`: what the owner is called; the page then stands below theirs. `tabs`: whose else there are.
     """
     sought, after = visit.asked("q").strip()[:100], visit.asked("after")
     clients, whose = visit.clients, owner.id if owner else None
@@ -67,7 +72,7 @@ async def show_clients(visit: Visit, *, owner: User | None = None, organisation:
     command = "client list"
     if owner is not None:
         command += f" --owner {owner.email}"
-        new = path_with(new, owner=owner.email)
+        new = path_with(new, owner=owner.email) if above else new
     elif organisation:
         command += f" --organisation {organisation}"
         new = path_with(new, organisation=organisation)
@@ -77,10 +82,15 @@ async def show_clients(visit: Visit, *, owner: User | None = None, organisation:
             brand=visit.brand,
             frame=visit.framed(*crumbs),
             owner=above,
+            tabs=tabs,
             sought=sought,
             search_url=here if everything else None,
             lines=tuple(_line(visit, facts) for facts in lines[:LINES]),
-            next_url=path_with(here, q=sought, after=lines[LINES - 1].client.id) if len(lines) > LINES else None,
+            next_url=path_with(
+                here, q=sought, organisation="" if above else organisation, after=lines[LINES - 1].client.id
+            )
+            if len(lines) > LINES
+            else None,
             create_url=new,
             means=by_other_means(visit.api_url, visit.issuer, "GET", query, command),
         )
@@ -108,7 +118,7 @@ def _line(visit: Visit, facts: ClientFacts) -> views.ClientLine:
 
 
 async def _create(visit: Visit) -> None:
-    crumbs = (views.Crumb(url=visit.clients_url, room=_ABOVE),)
+    crumbs = (views.Crumb(url=visit.clients_url, room=visit.above),)
     choices = await _choices(visit)
     if not visit.posts:
         filled = views.Filled(owner=visit.asked("owner")[:254], organisation=visit.asked("organisation")[:40])
@@ -175,7 +185,7 @@ async def _change(visit: Visit, client_id: str) -> None:
 def _crumbs(visit: Visit, facts: ClientFacts) -> tuple[Crumb, ...]:
     client = facts.client
     return (
-        views.Crumb(url=visit.clients_url, room=_ABOVE),
+        views.Crumb(url=visit.clients_url, room=visit.above),
         views.Crumb(url=f"{visit.clients_url}/{client.id}", name=client.name),
     )
 

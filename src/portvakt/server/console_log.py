@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -79,7 +80,11 @@ _FILTERS = ("client", "user", "organisation", "actor", "act", "day")
 
 
 def _sought(visit: Visit) -> views.Sought:
-    return views.Sought(**{name: visit.asked(name).strip()[:_LONGEST] for name in _FILTERS})
+    """Return what the query asks for; of somebody who may not read everything, at least what is about themselves."""
+    sought = views.Sought(**{name: visit.asked(name).strip()[:_LONGEST] for name in _FILTERS})
+    if visit.actor.operator or sought.client or sought.organisation:
+        return sought
+    return replace(sought, user=visit.facts.user.id)
 
 
 def _filter(sought: views.Sought) -> audit.Sought:
@@ -99,19 +104,22 @@ def _filter(sought: views.Sought) -> audit.Sought:
 async def _names(visit: Visit, entries: list[Entry]) -> dict[tuple[IssuerName | None, str], str]:
     """Return the addresses of the users who did what is on this page."""
     who = {(entry.by.issuer, entry.by.id) for entry in entries if entry.by.kind is ActorKind.USER}
+    if not visit.actor.operator:  # who else administers is not theirs to know
+        who &= {(visit.facts.user.issuer, str(visit.facts.user.id))}
     users = [await visit.store.user(issuer, UserId(user)) for issuer, user in who if issuer is not None]
     return {(user.issuer, user.id): user.email for user in users if user is not None}
 
 
 def _line(visit: Visit, entry: Entry, names: dict[tuple[IssuerName | None, str], str]) -> views.LogLine:
     event, by = entry.event, entry.by
-    told = event.after.get("name", event.before.get("name", event.after.get("email", "")))
+    told = {**event.before, **event.after}
+    name = told.get("name") or told.get("email") or (told.get("last4") and f"{told['prefix']}…{told['last4']}")
     deleted = event.act is Act.CLIENT_DELETED or event.client is None
     return views.LogLine(
         number=entry.number,
         act=event.act,
         at=event.at,
-        what=str(told) if told else event.id,
+        what=str(name or event.id),
         url=None if deleted else f"{visit.clients_url}/{event.client}",
         actor=names.get((by.issuer, by.id), by.id or by.kind.value),
         address=by.address,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from urllib.parse import quote, urlencode
 from portvakt.model.audit import ActorKind, By
 from portvakt.model.decision import Refused
 from portvakt.model.values import Instant, Seconds
-from portvakt.pages.console import Stop, Stopped
+from portvakt.pages.console import Room, Stop, Stopped
 from portvakt.server.administering_audit import Log
 from portvakt.server.administering_clients import Clients
 from portvakt.server.desk import NotOurForm, query_value
@@ -38,12 +39,27 @@ LINES = 50
 """How many a page lists."""
 
 _DAY = timedelta(days=1)
+_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]{1,255}){0,6}", re.ASCII)
 
 
 def path_with(path: str, **parameters: str) -> str:
     """Return a path with those parameters that are not empty."""
     query = urlencode({name: value for name, value in parameters.items() if value})
     return f"{path}?{query}" if query else path
+
+
+def where(call: Call) -> str:
+    """Return where to go on after a log-in: the page itself, and not what was to be done on it."""
+    scope = call.scope
+    path = scope["raw_path"].decode("ascii", "replace")
+    query = scope["query_string"].decode("ascii", "replace")
+    return f"{path}?{query}" if query and scope["method"] != "POST" else path
+
+
+def parts_below(root: str, call: Call) -> tuple[str, ...]:
+    """Return the parts of a path below `root`; where it cannot be one of ours, parts that lead nowhere."""
+    path = call.scope["path"].removeprefix(root).rstrip("/")
+    return tuple(path.split("/")[1:]) if _PATH.fullmatch(path) else ("", "")
 
 
 def log_in_url(root: str, there: str) -> str:
@@ -76,6 +92,11 @@ class Visit:
     def brand(self) -> Brand:
         """Whose pages these are, and whether what they are about is real."""
         return replace(self.desk.brand, test=self.issuer.test)
+
+    @property
+    def above(self) -> Room:
+        """What clients are called here."""
+        return Room.CLIENTS if self.actor.operator else Room.APPLICATIONS
 
     @property
     def store(self) -> Store:

@@ -17,6 +17,7 @@ from portvakt.pages.render import choose_locale, render
 from portvakt.pages.views import Brand, Fault, Problem
 from portvakt.protocol.credentials import SECRET_OCTETS, Kind, mint, opaque_digest
 from portvakt.protocol.live import session_lives
+from portvakt.providers.places import is_at_or_under
 from portvakt.server.browser import SESSION, VISIT, bind, is_bound, is_from_here, read_cookie, set_cookie
 from portvakt.server.call import read_body
 from portvakt.server.links import Links
@@ -224,5 +225,6 @@ class Desk:
         if self.issuer.provider.authorize_path is not None:
             own.add(self.root + self.issuer.provider.authorize_path)
         plain = wanted.isascii() and wanted.isprintable() and " " not in wanted and "#" not in wanted
-        here = path in own or (self.issuer.name == OWN and (path == ADMIN or path.startswith(ADMIN + "/")))
+        below = (self.root + "/settings", *((ADMIN,) if self.issuer.name == OWN else ()))
+        here = path in own or any(is_at_or_under(path, root) for root in below)
         return wanted if here and plain and len(wanted) <= _LONGEST_RETURN else f"{self.root}/account"

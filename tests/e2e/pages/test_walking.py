@@ -24,7 +24,7 @@ STOPS = """[...document.querySelectorAll(
 FOCUS = """() => {
     const one = document.activeElement;
     if (!one || one === document.body) return null;
-    const ring = one.closest('.choice') || one;
+    const ring = one.closest('.choice, .chip') || one;
     const style = getComputedStyle(ring);
     const box = ring.getBoundingClientRect();
     return [STOPS.indexOf(one), style.outlineStyle, parseFloat(style.outlineWidth), Math.min(box.width, box.height)];

@@ -36,7 +36,17 @@ ADDRESSES = {
 """Members that are no text to be shown: what may stand in them is tested on its own."""
 
 ADDRESSES |= {"url", "home_url", "log_out_url", "clients_url", "log_url", "search_url", "next_url", "create_url"}
-ADDRESSES |= {"client_url", "change_url", "owner_url", "csv_url", "jsonl_url", "act", "acts", "authentication"}
+ADDRESSES |= {
+    "client_url",
+    "change_url",
+    "advanced_url",
+    "owner_url",
+    "csv_url",
+    "jsonl_url",
+    "act",
+    "acts",
+    "authentication",
+}
 ADDRESSES |= {"authentications"}  # a choice, and of texts that there are
 OURS = {"csrf", "transaction", "return_to", "made", "earliest", "id", "client_id"}
 OURS |= {"client_secret", "secret_id", "curl", "command", "env", "file_name"}
