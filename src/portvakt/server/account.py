@@ -22,6 +22,7 @@ from portvakt.pages.views import Company, Connected, Connection, Fault, Home, Lo
 from portvakt.protocol.answer.authorize import Target, find_target
 from portvakt.protocol.credentials import SECRET_OCTETS, Kind, keep_opaque, mint, mint_id
 from portvakt.protocol.ending import end_grant
+from portvakt.protocol.govern.actor import DEVELOPER
 from portvakt.server.act import TRIES, act
 from portvakt.server.browser import SESSION, clear_cookie, set_cookie
 from portvakt.server.desk import NotOurForm, query_value
@@ -265,7 +266,12 @@ class Account:
         if facts is None:
             await self.show_log_in(call, send, return_to=f"{desk.root}/account")
             return
-        view = Home(brand=desk.brand, email=facts.user.email, api_keys=desk.has_api_keys)
+        applications = DEVELOPER in facts.user.roles or bool(
+            await desk.store.administered(desk.issuer.name, facts.user.id)
+        )
+        view = Home(
+            brand=desk.brand, email=facts.user.email, api_keys=desk.has_api_keys, applications=applications
+        )
         await desk.show(call, send, view, desk.locale(call, users=facts.user.locale))
 
     async def connected(self, call: Call, receive: Receive, send: Send) -> None:
