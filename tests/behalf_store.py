@@ -24,6 +24,7 @@ from portvakt.model.change import (
     Applied,
     ForgetReissue,
     Lost,
+    Note,
     NoteRepeat,
     RedeemCode,
     RedeemRefreshToken,
@@ -42,6 +43,7 @@ from portvakt.protocol.credentials import Kind, keep_opaque, mint, opaque_digest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from portvakt.model.audit import Event
     from portvakt.model.behalf import Family, RefreshToken
     from portvakt.model.change import Change
     from portvakt.model.nouns import ClientFacts, Issuer, User
@@ -68,6 +70,7 @@ class World:
     families: dict[str, Family] = field(default_factory=dict)
     tokens: dict[bytes, RefreshToken] = field(default_factory=dict)
     revocations: dict[str, Instant] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
     drawn: int = 0
 
     def random(self, octets: int) -> bytes:
@@ -107,11 +110,13 @@ class World:
 
     def apply(self, changes: Iterable[Change]) -> Applied | Lost:
         """Apply all changes, or none and say which was lost."""
+        changes = tuple(changes)
         kept = (dict(self.grants), dict(self.codes), dict(self.families), dict(self.tokens), dict(self.revocations))
         for change in changes:
             if not self._apply(change):
                 self.grants, self.codes, self.families, self.tokens, self.revocations = kept
                 return Lost(change)
+        self.events += [change.event for change in changes if isinstance(change, Note)]
         return Applied()
 
     def _lives(self, family: Family) -> bool:
@@ -134,7 +139,7 @@ class World:
             case AddRevocation(_, Ended.GRANT, grant_id, until, None):
                 self.revocations[grant_id] = until
                 return True
-            case AnswerTransaction():
+            case AnswerTransaction() | Note():
                 return True
             case RevokeGrant(_, grant_id, at):
                 grant = self.grants[grant_id]
@@ -161,9 +166,11 @@ class World:
                 family = self.families[family_id]
                 self.families[family_id] = replace(family, repeated_generation=generation, repeats=repeats)
                 return family.generation == generation + 1 and self._lives(family)
-            case RedeemRefreshToken(_, digest, at, reissue, request):
+            case RedeemRefreshToken(_, digest, at, reissue, request, address):
                 token = self.tokens[digest]
-                self.tokens[digest] = replace(token, redeemed_at=at, reissue=reissue, request=request)
+                self.tokens[digest] = replace(
+                    token, redeemed_at=at, reissue=reissue, request=request, redeemed_from=address
+                )
                 return token.redeemed_at is None
             case ForgetReissue(_, family_id, generation):
                 found = [t for t in self.tokens.values() if (t.family_id, t.generation) == (family_id, generation)]
@@ -239,7 +246,12 @@ class World:
         )
 
     def decide_refresh(
-        self, request: TokenRequest, facts: RefreshFacts | None, now: Instant, by: Authenticated | None = None
+        self,
+        request: TokenRequest,
+        facts: RefreshFacts | None,
+        now: Instant,
+        by: Authenticated | None = None,
+        address: str = "",
     ) -> Granted[Tokens] | Refused:
         return refreshing.refresh(
             self.issuer,
@@ -250,6 +262,7 @@ class World:
             signer=a_signer(self.issuer.provider),
             random=self.random(refreshing.RANDOM_OCTETS),
             now=now,
+            address=address,
         )
 
     def exchange(
@@ -271,6 +284,7 @@ class World:
         after: int = 0,
         by: Authenticated | None = None,
         method: str = "client_secret_post",
+        address: str = "",
         **parameters: str,
     ) -> Granted[Tokens] | Refused:
         """Refresh as the server does."""
@@ -278,7 +292,7 @@ class World:
         request = self.request("refresh_token", {"refresh_token": text, **parameters}, method)
         now = Instant(NOW + after)
         digest = refreshing.refresh_digest(PEPPER, request)
-        return self.act(lambda: self.decide_refresh(request, self.refresh_facts(digest), now, by))
+        return self.act(lambda: self.decide_refresh(request, self.refresh_facts(digest), now, by, address))
 
     def act(self, decide: Callable[[], Granted[Tokens] | Refused]) -> Granted[Tokens] | Refused:
         """Decide and apply; nobody is in between, so nothing is lost."""

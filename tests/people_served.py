@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 from dataclasses import dataclass, field
@@ -289,6 +290,12 @@ class Browser:
             parts = line.split("; ")
             assert {"Path=/", "HttpOnly", "SameSite=Lax"} <= set(parts), line
             assert ("Secure" in parts) is secure is parts[0].startswith("__Host-portvakt-"), line
+
+
+async def settled() -> None:
+    """Return once what a page does after its answer is done."""
+    after = ("portvakt: give a link", "portvakt: note a log-in")
+    await asyncio.gather(*(task for task in asyncio.all_tasks() if task.get_name() in after))
 
 
 def quick(served: Serving) -> Served:

@@ -1,6 +1,7 @@
 """Sealing at rest: AES-256-GCM under keys that are derived (HKDF-SHA-256, RFC 5869), never stored.
 
-Private keys, and links that wait to be sent, are sealed under the installation's secret; what a repeated refresh gets, under the refresh token itself.
+Private keys, and links that wait to be sent, are sealed under the installation's secret; what a repeated refresh gets,
+under the refresh token itself.
 """
 
 from __future__ import annotations

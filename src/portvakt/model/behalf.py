@@ -142,9 +142,9 @@ class Family:
 class RefreshToken:
     """One refresh token of a family: the one of `generation`.
 
-    `expires_at`: its idle end, None for a static one. `redeemed_at`: when its successor was made. `reissue`: the
-    successor and the access token's claims, sealed under the token itself, for as long as the same request may get
-    the same answer (security.md's rule on re-issue); `request` is a digest of that request.
+    `expires_at`: its idle end, None for a static one. `redeemed_at`: when its successor was made, `redeemed_from`: for
+    which address. `reissue`: the successor and the access token's claims, sealed under the token itself, for as long as
+    the same request may get the same answer (security.md's rule on re-issue); `request` is a digest of that request.
     """
 
     issuer: IssuerName
@@ -157,6 +157,7 @@ class RefreshToken:
     reissue: bytes | None = field(default=None, repr=False)
     request: bytes | None = field(default=None, repr=False)
     last_used_at: Instant | None = None
+    redeemed_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -371,6 +371,7 @@ class RedeemRefreshToken:
     redeemed_at: Instant
     reissue: bytes | None
     request: bytes | None
+    redeemed_from: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from portvakt.model.audit import Act
 from portvakt.model.behalf import Ended
-from portvakt.model.change import AddRevocation, RevokeFamily, RevokeGrant
+from portvakt.model.change import AddRevocation, Note, RevokeFamily, RevokeGrant
 from portvakt.model.values import Instant, Seconds
+from portvakt.protocol.events import of_grant
 
 if TYPE_CHECKING:
     from portvakt.model.behalf import Family, Grant
@@ -22,11 +24,11 @@ CLOCKS_DIFFER = Seconds(60)
 
 
 def end_grant(issuer: Issuer, grant: Grant, now: Instant) -> tuple[Change, ...]:
-    """Return what ends a grant, its codes and refresh tokens with it, and tells the guards; nothing if it ended."""
+    """Return what ends a grant, its codes and refresh tokens with it, and tells guards and log; nothing if it ended."""
     if grant.revoked_at is not None:
         return ()
     told = AddRevocation(issuer.name, Ended.GRANT, grant.id, _remembered(now))
-    return (RevokeGrant(issuer.name, grant.id, now), told)
+    return (RevokeGrant(issuer.name, grant.id, now), told, Note(of_grant(grant, Act.GRANT_REVOKED, now)))
 
 
 def end_client(issuer: IssuerName, client_id: ClientId, now: Instant) -> AddRevocation:

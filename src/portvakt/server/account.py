@@ -7,14 +7,17 @@ there. One of the two always sees the other, on both databases, so no such sessi
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 from collections import Counter
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
+from portvakt.model.audit import NOBODY, Act
 from portvakt.model.behalf import Session
-from portvakt.model.change import AddSession, EndSession
+from portvakt.model.change import AddSession, Note
 from portvakt.model.decision import Granted, Refused
 from portvakt.model.provider import Quota
 from portvakt.model.values import Instant, Seconds, Secret, SessionId, UserId
@@ -23,10 +26,13 @@ from portvakt.protocol.answer.authorize import Target, find_target
 from portvakt.protocol.credentials import SECRET_OCTETS, Kind, keep_opaque, mint, mint_id
 from portvakt.protocol.ending import end_grant
 from portvakt.protocol.govern.actor import DEVELOPER
+from portvakt.protocol.govern.people import end_sessions
+from portvakt.protocol.govern.told import of_user
 from portvakt.server.act import TRIES, act
 from portvakt.server.browser import SESSION, clear_cookie, set_cookie
 from portvakt.server.desk import NotOurForm, query_value
 from portvakt.server.passwords import LONGEST, Busy
+from portvakt.store import StoreUnavailable
 from portvakt.wire.address import bucket_address
 from portvakt.wire.authorize_request import read_authorize_request
 from portvakt.wire.errors import WireError
@@ -35,6 +41,7 @@ from portvakt.wire.query import spell_query
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from portvakt.model.audit import By
     from portvakt.model.behalf import Grant, Password, SessionFacts
     from portvakt.model.nouns import User
     from portvakt.server.call import Call, Receive, Send
@@ -47,6 +54,9 @@ WRONG_PASSWORDS = Quota(10, Seconds(300))
 """For one email from one address; the right password from elsewhere is not kept out by it."""
 
 WRONG_PASSWORDS_OF_ADDRESS = Quota(100, Seconds(300))
+MOST_NOTING = 100
+"""Refused log-ins that are being written in the log at one moment; what comes on top is in the server's own log."""
+
 LOG_INS = Quota(200, Seconds(300))
 """For one email from one address, with the right password: each leaves a session, and keeps others waiting (U10)."""
 
@@ -78,6 +88,7 @@ class Account:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._noting: set[asyncio.Task[None]] = set()
         self._guesses: Counter[tuple[str | bytes, ...]] = Counter()  # passwords that are being checked, by bucket
 
     # --- log in -------------------------------------------------------------------------------------------------------
@@ -144,14 +155,14 @@ class Account:
             found: _Proven | _NotIn = _NotIn(LogInProblem.EXPIRED)
         else:
             found = await self._check(call, email, password)
-        cookie = None if isinstance(found, _NotIn) else await self._begin(found)
+        cookie = None if isinstance(found, _NotIn) else await self._begin(found, desk.by(call, found.user))
         if cookie is None:
             why = found if isinstance(found, _NotIn) else _NotIn(LogInProblem.WRONG)
             await self.show_log_in(call, send, return_to=return_to, email=email[:254], why=why)
             return
         old = await desk.session(call)
         if old is not None:
-            await self.end_sessions(old, {old.session.id})
+            await self.end_sessions(old, {old.session.id}, desk.by(call, old.user))
         await desk.go(call, send, return_to, set_cookie(desk.issuer, SESSION, cookie.reveal(), seconds=SESSION_LIFE))
 
     async def _check(self, call: Call, email: str, password: Secret) -> _Proven | _NotIn:
@@ -178,7 +189,22 @@ class Account:
             return proven
         for key, quota in buckets:
             desk.failures.take(key, quota, now)
+        self._note_refused(call, email)
         return _NotIn(LogInProblem.WRONG)  # an unknown email, a wrong password, a disabled user: one answer
+
+    def _note_refused(self, call: Call, email: str) -> None:
+        """Write a line in the log of a user, once the answer is there: who waits learns nothing of who is known."""
+        if len(self._noting) < MOST_NOTING:
+            task = asyncio.create_task(self._write_refused(email, self._desk.by(call)), name="portvakt: note a log-in")
+            self._noting.add(task)
+            task.add_done_callback(self._noting.discard)
+
+    async def _write_refused(self, email: str, by: By) -> None:
+        desk = self._desk
+        with contextlib.suppress(StoreUnavailable):
+            user = await desk.store.user_by_email(desk.issuer.name, email)
+            if user is not None:
+                await desk.store.apply([Note(of_user(user, Act.LOG_IN_FAILED, desk.clock()))], by)
 
     def _wait(self, buckets: _Buckets, now: Instant) -> int | None:
         """Return for how many seconds no password is looked at; None if one is. Those under way count too."""
@@ -199,7 +225,7 @@ class Account:
             return None
         return _Proven(user, known)
 
-    async def _begin(self, proven: _Proven) -> Secret | None:
+    async def _begin(self, proven: _Proven, by: By = NOBODY) -> Secret | None:
         """Begin a session under a new id (U7); return its cookie. None: what was proven holds no more."""
         desk = self._desk
         now = desk.clock()
@@ -216,13 +242,14 @@ class Account:
         async def load() -> None:
             """Nothing: its id and its cookie are new."""
 
-        await act(desk.store, load, lambda _: Granted(None, (AddSession(session),)))
+        note = Note(of_user(proven.user, Act.LOG_IN, now, what=session.id))
+        await act(desk.store, load, lambda _: Granted(None, (AddSession(session), note)), by)
         facts = await desk.store.session(desk.issuer.name, session.digest)
         known = await desk.store.password(desk.issuer.name, proven.user.id)
         if facts is not None and facts.user.disabled_at is None and known == proven.password:
             return cookie
         if facts is not None:
-            await self.end_sessions(facts, {session.id})
+            await self.end_sessions(facts, {session.id}, by)
         return None
 
     # --- log out ------------------------------------------------------------------------------------------------------
@@ -241,21 +268,20 @@ class Account:
         elif await self.own_form(call, receive, facts) is None:
             await desk.problem(call, send, Fault.FORBIDDEN)
         else:
-            await self.end_sessions(facts, {facts.session.id})
+            await self.end_sessions(facts, {facts.session.id}, desk.by(call, facts.user))
             await desk.go(call, send, f"{desk.root}/logout", clear_cookie(desk.issuer, SESSION))
 
-    async def end_sessions(self, facts: SessionFacts, which: Collection[SessionId]) -> None:
-        """End sessions of the user's. One that another request ended meanwhile is as wanted."""
+    async def end_sessions(self, facts: SessionFacts, which: Collection[SessionId], by: By) -> None:
+        """End sessions of the user's; `by`: who does. One that another request ended meanwhile is as wanted."""
         desk = self._desk
 
         async def load() -> tuple[Session, ...]:
             return await desk.store.sessions_of(desk.issuer.name, facts.user.id)
 
         def decide(found: tuple[Session, ...]) -> Granted[None]:
-            live = (one for one in found if one.id in which and one.revoked_at is None)
-            return Granted(None, tuple(EndSession(one.issuer, one.id, desk.clock()) for one in live))
+            return end_sessions(facts.user, [one for one in found if one.id in which], now=desk.clock())
 
-        await act(desk.store, load, decide)
+        await act(desk.store, load, decide, by)
 
     # --- what is connected --------------------------------------------------------------------------------------------
 
@@ -269,9 +295,7 @@ class Account:
         applications = DEVELOPER in facts.user.roles or bool(
             await desk.store.administered(desk.issuer.name, facts.user.id)
         )
-        view = Home(
-            brand=desk.brand, email=facts.user.email, api_keys=desk.has_api_keys, applications=applications
-        )
+        view = Home(brand=desk.brand, email=facts.user.email, api_keys=desk.has_api_keys, applications=applications)
         await desk.show(call, send, view, desk.locale(call, users=facts.user.locale))
 
     async def connected(self, call: Call, receive: Receive, send: Send) -> None:
@@ -285,7 +309,7 @@ class Account:
         elif (form := await self.own_form(call, receive, facts)) is None:
             await desk.problem(call, send, Fault.FORBIDDEN)
         else:
-            await self._revoke(facts, form)
+            await self._revoke(facts, form, desk.by(call, facts.user))
             await desk.go(call, send, f"{desk.root}/connected")
 
     async def _show_connected(self, call: Call, send: Send, facts: SessionFacts) -> None:
@@ -319,7 +343,7 @@ class Account:
         )
         await desk.show(call, send, view, desk.locale(call, users=facts.user.locale))
 
-    async def _revoke(self, facts: SessionFacts, form: dict[str, str]) -> None:
+    async def _revoke(self, facts: SessionFacts, form: dict[str, str], by: By) -> None:
         """End every grant of one line. One that another request ended meanwhile is as wanted.
 
         Looked at again once they have ended: one of them may have given another a moment before.
@@ -333,7 +357,7 @@ class Account:
             return Granted(bool(ends), ends)
 
         for _ in range(TRIES):
-            ended = await act(desk.store, lambda: self._grants(facts), decide)
+            ended = await act(desk.store, lambda: self._grants(facts), decide, by)
             if isinstance(ended, Granted) and not ended.answer:
                 return
 

@@ -25,7 +25,8 @@ from portvakt.server.administering_clients import Clients
 from portvakt.server.administering_organisations import Organisations
 from portvakt.server.administering_people import People
 from portvakt.server.clock import system_clock
-from portvakt.server.inviting import Inviting, Links
+from portvakt.server.inviting import Inviting
+from portvakt.server.links import Links
 from portvakt.server.purposes import KEYS, LINKS, PEPPER
 from portvakt.server.refusal import Refusal
 from portvakt.server.settings_issuers import OWN

@@ -102,7 +102,7 @@ class KeysPage:
         elif (form := await self._account.own_form(call, receive, facts)) is None:
             await desk.problem(call, send, views.Fault.FORBIDDEN)
         elif form.get("do") == "revoke":
-            await self._revoke(facts, form.get("key", ""))
+            await self._revoke(facts, form.get("key", ""), desk.by(call, facts.user))
             await desk.go(call, send, f"{desk.root}{PAGE_PATH}")
         else:
             await self._make(call, send, facts, form)
@@ -116,17 +116,18 @@ class KeysPage:
             await self._show(call, send, facts, problem=views.ApiKeyProblem.EXPIRES, form=form)
             return
         signer = await desk.copy.api_key_signer(desk.issuer, now)
-        made = await make_key(desk.store, desk.issuer, facts.user, wish, signer=signer, now=now)
+        by = desk.by(call, facts.user)
+        made = await make_key(desk.store, desk.issuer, facts.user, wish, signer=signer, now=now, by=by)
         if isinstance(made, Refused):
             await self._show(call, send, facts, problem=_PROBLEMS[Wrong(made.code)], form=form)
             return
         await self._show(call, send, facts, made=made.text.reveal())
 
-    async def _revoke(self, facts: SessionFacts, key_id: str) -> None:
+    async def _revoke(self, facts: SessionFacts, key_id: str, by: By) -> None:
         desk = self._desk
         for key in await desk.store.api_keys_of(desk.issuer.name, facts.user.id):
             if key.id == ApiKeyId(key_id):  # of this user's own: nobody ends another's
-                await end_key(desk.store, key, now=desk.clock())
+                await end_key(desk.store, key, now=desk.clock(), by=by)
 
     async def _show(
         self,

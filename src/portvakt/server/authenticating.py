@@ -8,6 +8,7 @@ from dataclasses import replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
+from portvakt.model.audit import ActorKind, By
 from portvakt.model.provider import Body, Quota
 from portvakt.model.values import Seconds
 from portvakt.protocol.answer.token import Authenticated, authenticate
@@ -43,6 +44,12 @@ PATIENCE = 0.5
 _BODIES = frozenset(body.value.encode() for body in Body)
 _FEW_DIGITS = 4
 _LONGEST_DIGITS = len(str(TOKEN_BODY_LIMIT))
+
+
+def by_client(call: Call, issuer: Issuer, authenticated: Authenticated) -> By:
+    """Return who asks, for the audit log: a client that proved who it is."""
+    client_id = authenticated.facts.client.id
+    return By(kind=ActorKind.CLIENT, issuer=issuer.name, id=client_id, address=call.address, request_id=call.reference)
 
 
 async def read_request(

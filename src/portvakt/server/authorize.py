@@ -52,6 +52,7 @@ from portvakt.wire.query import parameter_name, spell_query
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from portvakt.model.audit import By
     from portvakt.model.behalf import Grant, SessionFacts, Transaction
     from portvakt.model.decision import Granted
     from portvakt.model.nouns import ClientFacts, Organisation
@@ -162,7 +163,7 @@ class Authorize:
             back = send_back_refusal(desk.issuer, target, visit.request.state, offered)
             await self._no_company(call, send, target, person, back, visit.query, checked.organisation, checked.locale)
             return
-        decision = await self._give_or_ask(checked, person, offered)
+        decision = await self._give_or_ask(checked, person, offered, desk.by(call, person.user))
         if isinstance(decision, Refused) and checked.asks_nothing:
             await self._send_back(call, send, visit, decision)
         elif isinstance(decision, Refused):
@@ -174,7 +175,7 @@ class Authorize:
             await self._show_consent(call, send, decision.answer, target.facts, person, offered, visit.query)
 
     async def _give_or_ask(
-        self, checked: Authorization, person: SessionFacts, offered: Sequence[Organisation]
+        self, checked: Authorization, person: SessionFacts, offered: Sequence[Organisation], by: By
     ) -> Granted[SendBack | Transaction] | Refused:
         """Give a code where nothing is to be asked, else have a transaction wait, if there are not too many."""
         desk = self._desk
@@ -203,7 +204,7 @@ class Authorize:
 
         # One after the other for one session: many at once would all see that few wait (U10).
         async with self._turns.setdefault(session_id, asyncio.Lock()):
-            return await act(desk.store, load, decide)
+            return await act(desk.store, load, decide, by)
 
     async def _show_consent(
         self,
@@ -288,7 +289,7 @@ class Authorize:
             return
         call.client_id = transaction.client_id
         said = Form(form.get("decision") or None, form.get("organisation") or None, shown)
-        decision = await self._decide(call, transaction, said)
+        decision = await self._decide(call, transaction, said, desk.by(call, person.user))
         if isinstance(decision, Refused):
             call.refused = decision
             # As decided on: the companies may be others than a moment before.
@@ -296,7 +297,7 @@ class Authorize:
         else:
             await desk.go(call, send, decision.answer.location)
 
-    async def _decide(self, call: Call, transaction: Transaction, said: Form) -> Granted[SendBack] | Refused:
+    async def _decide(self, call: Call, transaction: Transaction, said: Form, by: By) -> Granted[SendBack] | Refused:
         desk = self._desk
         issuer = desk.issuer
 
@@ -318,7 +319,7 @@ class Authorize:
                 issuer, waiting, person, client, form=said, pepper=desk.pepper, random=random, now=now
             )
 
-        return await act(desk.store, load, decide)
+        return await act(desk.store, load, decide, by)
 
     async def _show_refusal(
         self, call: Call, send: Send, refused: Refused, transaction: Transaction, person: SessionFacts

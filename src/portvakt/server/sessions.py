@@ -8,6 +8,7 @@ from portvakt.pages import views
 from portvakt.protocol.live import session_lives
 
 if TYPE_CHECKING:
+    from portvakt.model.audit import By
     from portvakt.model.behalf import Session, SessionFacts
     from portvakt.server.account import Account
     from portvakt.server.call import Call, Receive, Send
@@ -34,15 +35,15 @@ class SessionsPage:
         elif (form := await self._account.own_form(call, receive, facts)) is None:
             await desk.problem(call, send, views.Fault.FORBIDDEN)
         else:
-            await self._end(facts, form)
+            await self._end(facts, form, desk.by(call, facts.user))
             await desk.go(call, send, f"{desk.root}{PAGE_PATH}")
 
-    async def _end(self, facts: SessionFacts, form: dict[str, str]) -> None:
+    async def _end(self, facts: SessionFacts, form: dict[str, str], by: By) -> None:
         """End what the form names. This session ends by the way out alone: its cookie goes with it."""
         others = {one.id for one in await self._live(facts)} - {facts.session.id}
         if form.get("do") != "end_others":
             others &= {form.get("session", "")}
-        await self._account.end_sessions(facts, others)
+        await self._account.end_sessions(facts, others, by)
 
     async def _live(self, facts: SessionFacts) -> list[Session]:
         """Return the user's live sessions, newest first, but this one before all."""

@@ -18,7 +18,7 @@ from portvakt.protocol.own_scopes import API_KEYS
 from portvakt.protocol.token_kind import is_api_key
 from portvakt.providers.speak import NEVER_STORED, refuse_exceeded, speak
 from portvakt.server.act import act
-from portvakt.server.authenticating import read_request
+from portvakt.server.authenticating import by_client, read_request
 from portvakt.wire.address import bucket_address
 from portvakt.wire.errors import WireError
 from portvakt.wire.token_request import read_shown_token
@@ -128,7 +128,7 @@ class ShownToken:
             return refuse_exceeded(tools.issuer.provider, exceeded)
         if outcome.secret is not None:
             tools.uses.note(tools.issuer.name, client.id, outcome.secret.id, tools.clock(), call.address)
-        return await self._decided(outcome, request.parameters["token"])
+        return await self._decided(call, outcome, request.parameters["token"])
 
     def _count(self, authenticated: Authenticated, address: str) -> Exceeded | None:
         """Count a request of a client that proved who it is, however it asks.
@@ -141,14 +141,14 @@ class ShownToken:
             return tools.windows.take(key, self.quota, tools.clock())
         return tools.failures.take((*key, bucket_address(address)), self.quota, tools.clock())
 
-    async def _decided(self, authenticated: Authenticated, token: str) -> Granted[Reply] | Refused:
+    async def _decided(self, call: Call, authenticated: Authenticated, token: str) -> Granted[Reply] | Refused:
         async def load() -> Presented:
             return await self._tools.find(token)
 
         def decide(presented: Presented) -> Granted[Reply] | Refused:
             return self.decide(authenticated, presented)
 
-        return await act(self._tools.store, load, decide)
+        return await act(self._tools.store, load, decide, by_client(call, self._tools.issuer, authenticated))
 
     def decide(self, authenticated: Authenticated, presented: Presented) -> Granted[Reply] | Refused:
         """Return the reply, with what makes it true."""
@@ -176,11 +176,11 @@ class Introspecting(ShownToken):
         said = introspect(self._tools.issuer, authenticated, presented, now=self._tools.clock())
         return said if isinstance(said, Refused) else Granted(json_reply(said.answer))
 
-    async def _decided(self, authenticated: Authenticated, token: str) -> Granted[Reply] | Refused:
+    async def _decided(self, call: Call, authenticated: Authenticated, token: str) -> Granted[Reply] | Refused:
         """J7: an API key is told of to an API that takes them and says so; to all others it is no token at all."""
         client = authenticated.facts.client
         if authenticated.secret is None or API_KEYS not in client.scopes or not is_api_key(token):
-            return await super()._decided(authenticated, token)
+            return await super()._decided(call, authenticated, token)
         return Granted(json_reply(await self._tools.api_keys.ask(token) or INACTIVE))
 
 

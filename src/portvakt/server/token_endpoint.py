@@ -20,7 +20,7 @@ from portvakt.protocol.answer.token import (
 )
 from portvakt.providers.speak import refuse_exceeded, speak
 from portvakt.server.act import act
-from portvakt.server.authenticating import read_request
+from portvakt.server.authenticating import by_client, read_request
 from portvakt.wire.errors import WireError
 from portvakt.wire.token_request import read_token_body
 
@@ -123,14 +123,14 @@ class TokenEndpoint:
             self._uses.note(issuer.name, client.id, authenticated.secret.id, now, call.address)
         signer = self._copy.signer(issuer, now) or await self._copy.load_signer(issuer, now)
         if request.grant_type == AUTHORIZATION_CODE:
-            return await self._exchange(request, authenticated, signer)
+            return await self._exchange(call, request, authenticated, signer)
         if request.grant_type == REFRESH_TOKEN:
-            return await self._refresh(request, authenticated, signer)
+            return await self._refresh(call, request, authenticated, signer)
         jti = os.urandom(JTI_OCTETS).hex()
         return issue(issuer, request, authenticated, signer=signer, jti=jti, now=now)
 
     async def _exchange(
-        self, request: TokenRequest, authenticated: Authenticated, signer: Signer
+        self, call: Call, request: TokenRequest, authenticated: Authenticated, signer: Signer
     ) -> Granted[Tokens] | Refused:
         """A code for tokens. Of two who show it at once, the second decides again, on what the first left."""
         issuer, pepper = self._issuer, self._pepper
@@ -145,10 +145,10 @@ class TokenEndpoint:
                 issuer, request, authenticated, facts, pepper=pepper, signer=signer, random=random, now=now
             )
 
-        return await act(self._store, load, decide)
+        return await act(self._store, load, decide, by_client(call, issuer, authenticated))
 
     async def _refresh(
-        self, request: TokenRequest, authenticated: Authenticated, signer: Signer
+        self, call: Call, request: TokenRequest, authenticated: Authenticated, signer: Signer
     ) -> Granted[Tokens] | Refused:
         """A refresh token for tokens, as `_exchange`."""
         issuer, pepper = self._issuer, self._pepper
@@ -159,9 +159,19 @@ class TokenEndpoint:
 
         def decide(facts: RefreshFacts | None) -> Granted[Tokens] | Refused:
             random, now = os.urandom(renewal.RANDOM_OCTETS), self._clock()
-            return refresh(issuer, request, authenticated, facts, pepper=pepper, signer=signer, random=random, now=now)
+            return refresh(
+                issuer,
+                request,
+                authenticated,
+                facts,
+                pepper=pepper,
+                signer=signer,
+                random=random,
+                now=now,
+                address=call.address,
+            )
 
-        decision = await act(self._store, load, decide)
+        decision = await act(self._store, load, decide, by_client(call, issuer, authenticated))
         if digest is not None and isinstance(decision, Granted):
             self._uses.note_token(issuer.name, digest, self._clock())
         return decision

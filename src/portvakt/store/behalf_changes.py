@@ -29,7 +29,7 @@ from portvakt.model.change import (
     SetPassword,
 )
 from portvakt.store.behalf_rows import TABLES, row_of
-from portvakt.store.checks import checked_digest, checked_end, checked_id, checked_moment, checked_sealed
+from portvakt.store.checks import checked_digest, checked_end, checked_id, checked_moment, checked_sealed, checked_text
 from portvakt.store.inserting import insert_new, insert_or_replace, insert_selected
 from portvakt.store.schema import (
     API_KEYS,
@@ -157,6 +157,7 @@ def _redeem_refresh_token(change: RedeemRefreshToken) -> Update:
         "redeemed_at": checked_moment(change.redeemed_at),
         "reissue": None if change.reissue is None else checked_sealed(change.reissue),
         "request": None if change.request is None else checked_digest(change.request),
+        "redeemed_from": checked_text(change.redeemed_from),
     }
     return (
         REFRESH_TOKENS.update()

@@ -36,8 +36,7 @@ KEY = Text().with_variant(Text(collation="C"), "postgresql")
 """What is searched by its first letters, so a range of keys: see `rows.search_key`."""
 # Given by the database, each greater than those before it, and never again.
 NUMBER = BigInteger().with_variant(Integer, "sqlite")
-DIGEST = LargeBinary(32)
-"""HMAC-SHA-256 and nothing else: what it was made of does not fit. The database checks the length too."""
+DIGEST = LargeBinary(32)  # HMAC-SHA-256: what it was made of does not fit. The database checks the length too.
 
 
 def _index(name: str, *columns: str, where: str) -> Index:
@@ -295,6 +294,7 @@ REFRESH_TOKENS = Table(
     Column("reissue", LargeBinary),
     Column("request", DIGEST),
     Column("last_used_at", BigInteger),
+    Column("redeemed_from", Text),
     PrimaryKeyConstraint("issuer", "digest", name="pk_refresh_tokens"),
     UniqueConstraint("issuer", "family_id", "generation", name="uq_refresh_tokens_generation"),
     ForeignKeyConstraint(("issuer", "family_id"), ("families.issuer", "families.id"), name="fk_refresh_tokens_family"),

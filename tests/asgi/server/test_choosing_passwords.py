@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from issuing import INSTALLATION, LUCA, PRISJAKT
-from people_served import KARI
+from people_served import KARI, settled
 from portvakt.model.audit import NOBODY, Act, By
 from portvakt.model.values import Instant, Secret
 from portvakt.protocol.govern.actor import Actor
@@ -63,7 +63,7 @@ async def forgets(people: Served, email: str, *, address: str = "192.0.2.1") -> 
     browser = people.browser(LUCA, language="en", address=address)
     page = await browser.get(f"{browser.root}/forgot-password")
     answer = await browser.submit(page.form("/forgot-password"), email=email)
-    await asyncio.gather(*(task for task in asyncio.all_tasks() if task.get_name() == "portvakt: give a link"))
+    await settled()
     return answer
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from builders import NOW
 from issuing import BREEZE, LUCA, PRISJAKT, STANDARD
-from people_served import KARI, SAM, TRIES, Browser, Person
+from people_served import KARI, SAM, TRIES, Browser, Person, settled
 from portvakt.model.change import AddUser, SetPassword
 from portvakt.model.nouns import User
 from portvakt.model.values import Secret, UserId
@@ -132,6 +132,7 @@ async def test_A9_as_much_is_read_for_an_unknown_email_as_for_a_known_one(people
         asked.clear()
         assert (await browser.submit(form, email=email, password="wrong-wrong-wrong")).status == 403
         reads.append(tuple(asked))
+        await settled()
 
     assert reads == [("read a user", "read a password")] * 3
 

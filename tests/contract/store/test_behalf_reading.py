@@ -173,12 +173,12 @@ async def test_a_refresh_token_is_read_with_its_family_and_its_successor(store: 
         store,
         [
             AdvanceFamily(ACME, FAMILY, 1),
-            RedeemRefreshToken(ACME, ONE_KEY, Instant(100), sealed, request),
+            RedeemRefreshToken(ACME, ONE_KEY, Instant(100), sealed, request, "192.0.2.9"),
             AddRefreshToken(a_refresh_token(2)),
         ],
     )
 
-    redeemed = a_refresh_token(redeemed_at=Instant(100), reissue=sealed, request=request)
+    redeemed = a_refresh_token(redeemed_at=Instant(100), reissue=sealed, request=request, redeemed_from="192.0.2.9")
     family = a_family(generation=2)
     assert await store.refresh_facts(ACME, ONE_KEY) == RefreshFacts(
         token=redeemed, family=family, standing=the_standing(), successor=a_refresh_token(2)

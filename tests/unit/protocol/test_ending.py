@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from behalf_store import a_world
 from builders import NOW
+from portvakt.model.audit import Act
 from portvakt.model.behalf import Ended
-from portvakt.model.change import AddRevocation, RevokeGrant
+from portvakt.model.change import AddRevocation, Note, RevokeGrant
 from portvakt.model.values import ClientId, Instant, IssuerName, KeyId, OrganisationNumber, Seconds, UserId
 from portvakt.protocol.ending import (
     CLOCKS_DIFFER,
@@ -18,6 +19,7 @@ from portvakt.protocol.ending import (
     end_organisation,
     end_user,
 )
+from portvakt.protocol.events import of_grant
 from portvakt.server import settings_values
 from portvakt.store import cleaning
 
@@ -48,5 +50,6 @@ def test_a_lifetime_that_was_lowered_since_shortens_no_memory() -> None:
     assert ends == (
         RevokeGrant(world.issuer.name, grant.id, NOW),
         AddRevocation(world.issuer.name, Ended.GRANT, grant.id, UNTIL),
+        Note(of_grant(grant, Act.GRANT_REVOKED, NOW)),
     )
     assert end_grant(world.issuer, replace(grant, revoked_at=NOW), NOW) == ()

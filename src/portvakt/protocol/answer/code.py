@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from portvakt.jose import base64url
+from portvakt.model.audit import Act
 from portvakt.model.behalf import Family
-from portvakt.model.change import AddFamily, AddRefreshToken, RedeemCode
+from portvakt.model.change import AddFamily, AddRefreshToken, Note, RedeemCode
 from portvakt.model.decision import INVALID_GRANT, UNAUTHORIZED_CLIENT, Granted, Refused, Tokens
 from portvakt.model.provider import CodeRedirect, Refresh
 from portvakt.model.values import FamilyId, Instant, Secret
@@ -24,6 +25,7 @@ from portvakt.protocol.answer.refresh import refresh_token_row
 from portvakt.protocol.answer.token import AUTHORIZATION_CODE, REFRESH_TOKEN
 from portvakt.protocol.credentials import SECRET_OCTETS, Kind, mint, mint_id, opaque_digest
 from portvakt.protocol.ending import end_grant
+from portvakt.protocol.events import of_grant
 from portvakt.protocol.live import scopes_left, why_not_live
 
 if TYPE_CHECKING:
@@ -103,7 +105,10 @@ def not_used(exchange: Exchange) -> Refused | None:
     """RFC 6749 §4.1.2: a code that is used twice ends all that it gave."""
     if exchange.facts.code.redeemed_at is None:
         return None
-    changes = end_grant(exchange.issuer, exchange.facts.standing.grant, exchange.now)
+    grant = exchange.facts.standing.grant
+    changes = end_grant(exchange.issuer, grant, exchange.now)
+    if changes:  # once: whoever shows it again and again fills no log
+        changes = (*changes, Note(of_grant(grant, Act.CODE_REPLAYED, exchange.now)))
     return Refused(INVALID_GRANT, _TEXT, reason="the code was used before", changes=changes)
 
 

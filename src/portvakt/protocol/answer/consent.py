@@ -12,7 +12,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from portvakt.model.behalf import Code, Grant, Transaction
-from portvakt.model.change import AddCode, AddGrant, AddTransaction, AnswerTransaction, KeepGrant
+from portvakt.model.audit import Act
+from portvakt.model.change import AddCode, AddGrant, AddTransaction, AnswerTransaction, KeepGrant, Note
 from portvakt.model.decision import (
     ACCESS_DENIED,
     CONSENT_REQUIRED,
@@ -26,6 +27,7 @@ from portvakt.model.provider import Company, Consent
 from portvakt.model.values import GrantId, Instant, OrganisationNumber, Seconds, TransactionId
 from portvakt.protocol.answer.authorize import SendBack, Target, is_registered, send_back_code, send_back_refusal
 from portvakt.protocol.credentials import SECRET_OCTETS, Kind, keep_opaque, mint, mint_id
+from portvakt.protocol.events import of_grant
 from portvakt.protocol.live import session_lives, why_client_is_dead
 
 if TYPE_CHECKING:
@@ -301,4 +303,5 @@ def _give(
     back = send_back_code(
         issuer, transaction.redirect_uri, code=text.reveal(), scopes=transaction.scopes, state=transaction.state
     )
-    return Granted(back, (AddGrant(grant), AddCode(code)))
+    note = Note(of_grant(grant, Act.GRANT_GIVEN, now, after={"scopes": grant.scopes}))
+    return Granted(back, (AddGrant(grant), AddCode(code), note))

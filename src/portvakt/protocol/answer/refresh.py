@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from portvakt.jose.sealing import NONCE_OCTETS, derive_from_token, place_of_reissue, seal, unseal
+from portvakt.model.audit import Act
 from portvakt.model.behalf import RefreshToken
-from portvakt.model.change import AddRefreshToken, AdvanceFamily, ForgetReissue, NoteRepeat, RedeemRefreshToken
+from portvakt.model.change import AddRefreshToken, AdvanceFamily, ForgetReissue, Note, NoteRepeat, RedeemRefreshToken
 from portvakt.model.decision import INVALID_GRANT, INVALID_SCOPE, UNAUTHORIZED_CLIENT, Granted, Refused, Tokens
 from portvakt.model.provider import Refresh
 from portvakt.model.values import Instant, Secret
@@ -27,12 +28,14 @@ from portvakt.protocol.answer.asked import narrow_scopes, refuse_audience
 from portvakt.protocol.answer.token import REFRESH_TOKEN, Authenticated
 from portvakt.protocol.credentials import SECRET_OCTETS, Kind, keep_opaque, mint, opaque_digest
 from portvakt.protocol.ending import end_family
+from portvakt.protocol.events import of_grant
 from portvakt.protocol.live import scopes_left, why_not_live
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from portvakt.jose.signing import Signer
+    from portvakt.model.audit import Told
     from portvakt.model.behalf import Family, RefreshFacts
     from portvakt.model.change import Change
     from portvakt.model.message import TokenRequest
@@ -57,6 +60,7 @@ class Renewal:
     authenticated: Authenticated
     facts: RefreshFacts
     now: Instant
+    address: str = ""
 
 
 def refresh_digest(pepper: bytes, request: TokenRequest) -> bytes | None:
@@ -74,9 +78,11 @@ def refresh(
     signer: Signer,
     random: bytes,
     now: Instant,
+    address: str = "",
 ) -> Granted[Tokens] | Refused:
     """Decide what an authenticated client gets for a refresh token; `facts` are None for one that is not known.
 
+    `address`: whom the request came from; where the token is shown again, the log tells both addresses.
     `random`: `RANDOM_OCTETS` bytes, new ones for each call. A granted repeat says so by its `NoteRepeat`. A static
     token that was used changes nothing here: its last use is the caller's to note.
 
@@ -90,7 +96,7 @@ def refresh(
         return Refused(INVALID_GRANT, _TEXT, reason="the refresh token belongs to another client")
     if facts.family.revoked_at is not None:
         return Refused(INVALID_GRANT, _TEXT, reason="the refresh token was revoked")
-    renewal = Renewal(issuer, request, authenticated, facts, now)
+    renewal = Renewal(issuer, request, authenticated, facts, now, address)
     if facts.token.redeemed_at is not None:
         return _repeat(renewal, signer)
     return _renew(renewal, pepper=pepper, signer=signer, random=random)
@@ -164,7 +170,7 @@ def _rotate(
         asked = _asked(renewal.request)
     changes: tuple[Change, ...] = (
         AdvanceFamily(issuer.name, family.id, token.generation),
-        RedeemRefreshToken(issuer.name, token.digest, now, sealed, asked),
+        RedeemRefreshToken(issuer.name, token.digest, now, sealed, asked, renewal.address),
         AddRefreshToken(row),
     )
     if token.generation:  # the parent's answer names this token, which is worth nothing now
@@ -197,7 +203,8 @@ def _repeat(renewal: Renewal, signer: Signer) -> Granted[Tokens] | Refused:
         expires_in=answer["claims"]["exp"] - now,
         refresh_token=Secret(answer["refresh_token"]),
     )
-    return Granted(tokens, (NoteRepeat(issuer.name, facts.family.id, facts.token.generation, repeats),))
+    noted = NoteRepeat(issuer.name, facts.family.id, facts.token.generation, repeats)
+    return Granted(tokens, (noted, _told(renewal, Act.REFRESH_TOKEN_REPEATED)))
 
 
 def _still_given(renewal: Renewal, claims: Mapping[str, object]) -> Mapping[str, object] | Refused:
@@ -233,8 +240,16 @@ def _repeats(renewal: Renewal) -> int:
 def _replayed(renewal: Renewal, reason: str) -> Refused:
     """RFC 9700 §4.14.2: whichever of two shows it, nobody knows who the thief is; both lose the family."""
     facts = renewal.facts
-    changes = end_family(renewal.issuer, facts.family, facts.standing.grant, renewal.now)
+    ends = end_family(renewal.issuer, facts.family, facts.standing.grant, renewal.now)
+    changes = (*ends, _told(renewal, Act.REFRESH_TOKEN_REPLAYED))
     return Refused(INVALID_GRANT, _TEXT, reason=reason, changes=changes)
+
+
+def _told(renewal: Renewal, act: Act) -> Note:
+    """Return the log's line of a token that was shown again: from where, and from where it was shown first (F17)."""
+    token, family = renewal.facts.token, renewal.facts.family
+    told: Told = {"generation": token.generation, "from": renewal.address, "first_from": token.redeemed_from}
+    return Note(of_grant(renewal.facts.standing.grant, act, renewal.now, what=family.id, after=told))
 
 
 def _asked(request: TokenRequest) -> bytes:

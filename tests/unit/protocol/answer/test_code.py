@@ -20,7 +20,8 @@ from behalf_store import (
 )
 from builders import CLIENT, NOW, PEPPER, WRONG, a_request, a_user
 from portvakt.jose import base64url
-from portvakt.model.change import AddRevocation, RedeemCode, RevokeGrant
+from portvakt.model.audit import Act
+from portvakt.model.change import AddRevocation, Note, RedeemCode, RevokeGrant
 from portvakt.model.decision import Refused
 from portvakt.model.provider import Refresh
 from portvakt.model.values import Secret
@@ -122,6 +123,10 @@ def test_I1_a_third_use_has_nothing_left_to_end() -> None:
 
     assert refusal(third) == INVALID_GRANT
     assert third.changes == ()
+    assert [(event.act, event.id) for event in world.events] == [
+        (Act.GRANT_REVOKED, world.grant().id),
+        (Act.CODE_REPLAYED, world.grant().id),
+    ]
 
 
 def test_I1_a_code_that_is_used_again_after_its_end_is_a_replay_all_the_same() -> None:
@@ -149,7 +154,7 @@ def test_I2_of_two_who_decided_at_once_one_wins_and_the_other_decides_again_and_
 
     assert type(applied).__name__ == "Applied"
     assert isinstance(getattr(lost, "change", None), RedeemCode)
-    assert [type(change) for change in again.changes] == [RevokeGrant, AddRevocation]
+    assert [type(change) for change in again.changes] == [RevokeGrant, AddRevocation, Note, Note]
     assert len(world.families) == 1
 
 

@@ -9,8 +9,9 @@ import pytest
 
 from behalf_store import CALLBACK, CHALLENGE, NUMBER, World, a_world, granted
 from builders import NOW, PEPPER, a_user
+from portvakt.model.audit import Act
 from portvakt.model.behalf import Grant, Session, SessionFacts, Transaction
-from portvakt.model.change import AddCode, AddGrant, AddTransaction, AnswerTransaction, Applied, KeepGrant
+from portvakt.model.change import AddCode, AddGrant, AddTransaction, AnswerTransaction, Applied, KeepGrant, Note
 from portvakt.model.decision import Granted, Refused
 from portvakt.model.nouns import ClientAuthentication, Organisation
 from portvakt.model.values import GrantId, Instant, IssuerName, OrganisationNumber, SessionId, UserId
@@ -125,6 +126,12 @@ def grant_of(decision: Granted[SendBack] | Refused) -> Grant:
     return added.grant
 
 
+def told(decision: Granted[SendBack] | Refused) -> tuple[Act, str, object]:
+    """Return what the log is told, of which grant, and the scopes that it says."""
+    (note,) = (change for change in decision.changes if isinstance(change, Note))
+    return note.event.act, note.event.id, note.event.after["scopes"]
+
+
 def why(decision: Granted[SendBack] | Refused) -> tuple[str, int]:
     assert isinstance(decision, Refused), decision
     assert decision.changes == ()
@@ -137,7 +144,8 @@ def test_a_user_who_agrees_sends_back_a_code_that_works() -> None:
 
     decision = answered(world, transaction, person)
 
-    assert [type(change) for change in decision.changes] == [AnswerTransaction, AddGrant, AddCode]
+    assert [type(change) for change in decision.changes] == [AnswerTransaction, AddGrant, AddCode, Note]
+    assert told(decision) == (Act.GRANT_GIVEN, grant_of(decision).id, grant_of(decision).scopes)
     said = members_of(decision)
     assert list(said) == ["code", "state", "iss"]
     grant = grant_of(decision)
@@ -409,7 +417,8 @@ def test_what_was_agreed_to_before_is_not_asked_again() -> None:
         now=NOW,
     )
 
-    assert [type(change) for change in decision.changes] == [KeepGrant, AddGrant, AddCode]
+    assert [type(change) for change in decision.changes] == [KeepGrant, AddGrant, AddCode, Note]
+    assert told(decision) == (Act.GRANT_GIVEN, grant_of(decision).id, grant_of(decision).scopes)
     assert decision.changes[0] == KeepGrant(world.issuer.name, agreed.id)
     assert grant_of(decision).organisation == NUMBER
     assert members_of(decision)["state"] == "s"

@@ -9,7 +9,8 @@ import pytest
 from behalf_store import a_world, another_client, claims_of, granted, refusal, successor_of
 from builders import NOW, a_user
 from portvakt.jose.sealing import UnsealFailed
-from portvakt.model.change import AdvanceFamily, NoteRepeat, RevokeFamily, RevokeGrant
+from portvakt.model.audit import Act
+from portvakt.model.change import AdvanceFamily, Note, NoteRepeat, RevokeFamily, RevokeGrant
 from portvakt.model.decision import Granted, Refused
 from portvakt.model.values import Instant, Seconds
 from portvakt.protocol.credentials import Kind, mint
@@ -103,6 +104,19 @@ def test_F1_a_replay_of_what_has_ended_changes_nothing_more() -> None:
     assert again.changes == ()
 
 
+def test_F1_a_replay_is_in_the_log_once_with_both_addresses() -> None:
+    world = a_world()
+    old = successor_of(world.exchange(world.agree()))
+    world.refresh(old, address="192.0.2.1")
+
+    for _ in range(2):
+        world.refresh(old, after=WINDOW, address="198.51.100.7")
+
+    (event,) = (event for event in world.events if event.act is Act.REFRESH_TOKEN_REPLAYED)
+    assert (event.id, event.client, event.user) == (world.family().id, world.client.client.id, world.user.id)
+    assert event.after == {"generation": 0, "from": "198.51.100.7", "first_from": "192.0.2.1"}
+
+
 def test_F1_a_replay_ends_the_family_of_a_grant_that_was_revoked() -> None:
     world = a_world()
     old = successor_of(world.exchange(world.agree()))
@@ -111,7 +125,7 @@ def test_F1_a_replay_ends_the_family_of_a_grant_that_was_revoked() -> None:
 
     replay = world.refresh(old, after=WINDOW)
 
-    assert [type(change) for change in replay.changes] == [RevokeFamily]
+    assert [type(change) for change in replay.changes] == [RevokeFamily, Note]
 
 
 def test_F2_without_a_window_the_second_of_two_is_a_replay() -> None:
@@ -506,6 +520,8 @@ def test_F17_who_repeats_each_generation_twice_is_counted_all_the_same() -> None
 def test_F17_for_a_confidential_client_they_are_three_events() -> None:
     told, leaves = alternate(public=False, generations=4)
 
+    events = [change.event for decision in told for change in decision.changes if isinstance(change, Note)]
+    assert [event.after["generation"] for event in events if event.act is Act.REFRESH_TOKEN_REPEATED] == [0, 1, 2, 3]
     notes = [change for decision in told for change in decision.changes]
     assert [change.repeats for change in notes if isinstance(change, NoteRepeat)] == [1, 2, 3, 4]
     assert leaves == 1

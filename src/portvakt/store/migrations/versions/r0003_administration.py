@@ -19,7 +19,16 @@ NAME = sa.String(255).with_variant(sa.String(255, collation="C"), "postgresql")
 KEY = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 NUMBER = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 BATCH = 1000
-LOCKED = ("grants", "clients", "users", "organisations", "memberships", "client_secrets", "revocations")
+LOCKED = (
+    "grants",
+    "clients",
+    "users",
+    "organisations",
+    "memberships",
+    "client_secrets",
+    "refresh_tokens",
+    "revocations",
+)
 TRIES = 150
 
 SQLITE_ONLY_GROWS = "CREATE TRIGGER audit_no_{0} BEFORE {0} ON audit BEGIN SELECT RAISE(ABORT, 'audit only grows'); END"
@@ -48,6 +57,7 @@ def upgrade() -> None:
     invitations()
     op.add_column("memberships", sa.Column("administrator", sa.Boolean, nullable=False, server_default=sa.false()))
     op.add_column("client_secrets", sa.Column("last_used_from", sa.Text))
+    op.add_column("refresh_tokens", sa.Column("redeemed_from", sa.Text))
     users()
     organisations()
     clients()
