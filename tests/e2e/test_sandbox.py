@@ -421,6 +421,8 @@ def test_what_a_reader_gets_to_see_works_as_it_is_pasted(tmp_path: Path) -> None
             assert process.stdout is not None
             lines = _until_the_clock(process.stdout)
             status, body = curl_json(next(line for line in lines if line.startswith("  curl ")).strip())
+            asks = next(line for line in lines if "response_type=code" in line).split()[0]
+            page = shell(f"curl -s {shlex.quote(asks)}")
             clock = shell(f"{shlex.join(PORTVAKT)} {lines[-1].strip().removeprefix('portvakt ')}")
         finally:
             overdue.cancel()
@@ -431,10 +433,11 @@ def test_what_a_reader_gets_to_see_works_as_it_is_pasted(tmp_path: Path) -> None
         "breeze-test", "breeze-production", "standard", "Try"
     ]  # fmt: skip
     assert {line.split()[0] for line in lines if line.startswith("  ")} == {
-        "base_url", "log-in", "token", "API", "client", "expired", "limited", "public", "back", "user", "curl",
+        "base_url", "log-in", "token", "API", "client", "expired", "limited", "public", "back", "user", "curl", asks,
         "portvakt", "312047152", "313580261", "314661907", "316804179",
     }  # fmt: skip
     assert (status, "access_token" in body) == (200, True)
+    assert 'name="password"' in page.out
     assert (clock.code, "+3600 s from the real time" in clock.out) == (0, True)
 
 

@@ -17,6 +17,7 @@ from portvakt.cli.outcome import Exit, Stop, say, say_json
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Iterator
 
     from portvakt.model.nouns import Issuer
 
@@ -217,7 +218,8 @@ def _show(told: dict[str, object], issuers: "tuple[Issuer, ...]") -> None:
     say()
     typer.secho("Try", bold=True)
     trusting = "" if ca_file is None else f" --cacert {shlex.quote(str(ca_file))}"
-    say("  " + _trial(issuers, seeds, trusting))
+    for trial in _trials(issuers, seeds, trusting):
+        say("  " + trial)
     elsewhere = "" if told["base_url"] == DEFAULT_URL else f" --url {told['base_url']}"
     elsewhere += "" if ca_file is None else f" --ca-file {shlex.quote(str(ca_file))}"
     say(f"  portvakt clock +1h{elsewhere}  # and its tokens have expired")
@@ -235,6 +237,8 @@ def _show_issuer(issuer: "Issuer", seed: "dict[str, Any]") -> None:
     for name, value in seed.items():
         if isinstance(value, dict):
             _row(name, value["client_id"], value["client_secret"], _LEGEND.get(name, ""))
+    if "api_key" in seed:
+        _row("API key", seed["api_key"])
     if "public_client_id" in seed:
         _row("public", seed["public_client_id"], "(has no secret)")
     for uri in seed.get("redirect_uris", ()):
@@ -245,21 +249,25 @@ def _show_issuer(issuer: "Issuer", seed: "dict[str, Any]") -> None:
             _row("", f"{organisation['organisation_number']} {organisation['name']}")
 
 
-def _trial(issuers: "tuple[Issuer, ...]", seeds: "dict[str, Any]", trusting: str) -> str:
-    """Return what to try first: a token for a program, or where there is none, the page that asks a user."""
-    for issuer in issuers:
-        seed, provider = seeds[issuer.name], issuer.provider
-        if "client_credentials" in provider.grants:
-            token_url = issuer.url + provider.token_paths[0]
-            credentials = f"{seed['client_id']}:{seed['client_secret']}"
-            return f"curl{trusting} {token_url} -d grant_type=client_credentials -u {credentials}"
-    asked = {
-        "client_id": seed["client_id"],
-        "redirect_uri": seed["redirect_uris"][0],
-        "response_type": "code",
-        "scope": " ".join(provider.scopes or ()),
-    }
-    return f"{issuer.url}{provider.authorize_path}?{urlencode(asked)}  (in a browser, as one of the users)"
+def _trials(issuers: "tuple[Issuer, ...]", seeds: "dict[str, Any]", trusting: str) -> "Iterator[str]":
+    """Yield what to try first: a token for a program, and the page that asks a user, each at the first that has it."""
+    program = next((each for each in issuers if "client_credentials" in each.provider.grants), None)
+    if program is not None:
+        token_url = program.url + program.provider.token_paths[0]
+        seed = seeds[program.name]
+        credentials = f"{seed['client_id']}:{seed['client_secret']}"
+        yield f"curl{trusting} {token_url} -d grant_type=client_credentials -u {credentials}"
+    asking = next((each for each in issuers if seeds[each.name].get("redirect_uris")), None)
+    if asking is not None:
+        seed = seeds[asking.name]
+        asked = {
+            "client_id": seed["client_id"],
+            "redirect_uri": seed["redirect_uris"][0],
+            "response_type": "code",
+            "scope": " ".join(asking.provider.scopes or ()),
+        }
+        query = urlencode({name: value for name, value in asked.items() if value})
+        yield f"{asking.url}{asking.provider.authorize_path}?{query}  (in a browser, as one of the users)"
 
 
 def _show_trust(ca_file: str) -> None:

@@ -55,6 +55,8 @@ def kept_text(expected: Expected, now: int) -> str:
 def read_kept(text: str, now: int) -> Expected:
     """Return what must come back. Raises: NotKeptHere."""
     members = _members(text)
+    if not text:
+        raise NotKeptHere("this browser began no log-in here, or its session has ended: begin again")
     if members is None:
         raise NotKeptHere("what was kept is not what start_login gave")
     at, resource, requires_iss = members.get("at"), members.get("resource"), members.get("requires_iss")

@@ -49,7 +49,6 @@ def test_who_comes_back_too_late_begins_again(moment: int) -> None:
 
 
 WRONG = [
-    "",
     "e30=",
     "W10=",
     "ø",
@@ -65,6 +64,11 @@ WRONG = [
     *(spelled(**{name: ...}) for name in ("version", "at", "issuer", "client_id", "redirect_uri", "requires_iss")),
     *(spelled(**{name: None}) for name in ("issuer", "client_id", "redirect_uri", "scope", "state", "verifier")),
 ]
+
+
+def test_a_browser_that_began_nothing_is_told_so() -> None:
+    with pytest.raises(NotKeptHere, match="this browser began no log-in here"):
+        read_kept("", NOW)
 
 
 @pytest.mark.parametrize("text", WRONG)

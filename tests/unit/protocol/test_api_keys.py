@@ -24,8 +24,10 @@ from portvakt.protocol.admit.verified import Verified
 from portvakt.protocol.answer.api_key import read_api_key, tell_api_key
 from portvakt.protocol.answer.presented import read_access_token
 from portvakt.protocol.govern.api_keys import (
+    A_DAY,
     FARTHEST,
     LIVE_KEYS,
+    MADE_IN_A_DAY,
     KeyWish,
     NewApiKey,
     api_key_text,
@@ -147,6 +149,14 @@ def test_a_user_has_so_many_live_keys_at_most() -> None:
 
     assert created(held=live).code == "limited"
     assert isinstance(created(held=ended), Granted)
+
+
+def test_a_user_makes_so_many_keys_a_day_at_most_whatever_became_of_them() -> None:
+    made = [replace(a_key().row, revoked_at=NOW, created_at=Instant(NOW - A_DAY + 1))] * MADE_IN_A_DAY
+    older = [*made[1:], replace(made[0], created_at=Instant(NOW - A_DAY))]
+
+    assert created(held=made).code == "limited"
+    assert isinstance(created(held=older), Granted)
 
 
 def test_a_key_is_revoked_once() -> None:

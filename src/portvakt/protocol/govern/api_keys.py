@@ -26,6 +26,8 @@ NAME_CHARACTERS = 80
 LIVE_KEYS = 20
 """How many live keys one user may have. Counted, then added to: who makes several at one moment may get a few more."""
 
+MADE_IN_A_DAY = 100
+A_DAY = 86_400
 RANDOM_OCTETS = 32
 FARTHEST = 100 * 365 * 86_400
 
@@ -83,6 +85,8 @@ def create_api_key(
     live = [key for key in held if key.revoked_at is None and (key.expires_at is None or now < key.expires_at)]
     if len(live) >= LIVE_KEYS:
         return _refused(Wrong.LIMITED, f"A user has at most {LIVE_KEYS} live keys.")
+    if sum(now - key.created_at < A_DAY for key in held) >= MADE_IN_A_DAY:  # no key is ever deleted
+        return _refused(Wrong.LIMITED, f"A user makes at most {MADE_IN_A_DAY} keys a day.")
     row = ApiKey(
         issuer=issuer.name,
         id=ApiKeyId(mint_id("key_", random)),
