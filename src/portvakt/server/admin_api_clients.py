@@ -153,14 +153,8 @@ async def revoke(ask: Ask) -> Answer:
 
 
 def merged(wish: Wish, patch: Mapping[str, Any]) -> Wish:
-    """Return a wish with the members of a patch; null is as if it had never been said (RFC 7396 §2).
-
-    Raises: Unfit, for a client without a name.
-    """
-    said = {name: _SAID[name](value) for name, value in patch.items() if name in _SAID}
-    if said.get("name", "") is None:
-        raise Unfit((Fault("/name", "must be a text"),))
-    return replace(wish, **said)
+    """Return a wish with the members of a patch; null is as if it had never been said (RFC 7396 §2)."""
+    return replace(wish, **{name: _SAID[name](value) for name, value in patch.items() if name in _SAID})
 
 
 def _words(value: list[str] | None) -> tuple[str, ...]:

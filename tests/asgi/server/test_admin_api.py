@@ -47,6 +47,7 @@ from portvakt.model.change import (
 from portvakt.model.values import GrantId
 from portvakt.protocol.answer.access_token import user_claims
 from portvakt.protocol.credentials import mint_id
+from portvakt.server.act import Contended
 from portvakt.store import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -330,6 +331,22 @@ async def test_a_fault_of_ours_is_503_and_says_to_try_again(populated_file: Path
 
     assert (answer.status, answer.header("retry-after")) == (503, "1")
     assert answer.json()["code"] == "server_error"
+
+
+async def test_Z6_who_comes_second_too_often_is_told_that_others_were_first(
+    populated_file: Path, tmp_path: Path
+) -> None:
+    path = a_copy(populated_file, tmp_path)
+    store = FailingStore(path)
+    async with serving(path, [OWN, ACME, OTHER], store=store) as served:
+        administered = Administered(served)
+        await administered.fill()
+        store.failing["apply"] = Contended("others")
+        answer = await administered.ask(DEVELOPER, "POST", CLIENTS, {"name": "x"})
+        store.failing.clear()
+    await store.close()
+
+    assert (answer.status, answer.json()["code"]) == (409, "contended")
 
 
 async def test_an_installation_without_its_own_issuer_has_no_administration(
