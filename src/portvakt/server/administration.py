@@ -24,6 +24,7 @@ from portvakt.server.administering_audit import Log
 from portvakt.server.administering_clients import Clients
 from portvakt.server.administering_organisations import Organisations
 from portvakt.server.administering_people import People
+from portvakt.server.administering_refusals import Refusals
 from portvakt.server.clock import system_clock
 from portvakt.server.inviting import Inviting
 from portvakt.server.links import Links
@@ -33,7 +34,7 @@ from portvakt.server.settings_issuers import OWN
 from portvakt.store import open_store
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from portvakt.model.audit import By
     from portvakt.model.nouns import Issuer, SigningKey
@@ -126,6 +127,12 @@ class Administration:
     def log(self, issuer: Issuer, actor: Actor = AT_THE_COMMAND_LINE) -> Log:
         """Return an issuer's audit log, as far as `actor` may read it."""
         return Log(issuer=issuer, store=self._store, actor=actor)
+
+    def refusals(
+        self, issuer: Issuer, actor: Actor = AT_THE_COMMAND_LINE, *, others: Sequence[Issuer] = ()
+    ) -> Refusals:
+        """Return why requests at an issuer were refused, as far as `actor` may see it. `others`: see `Refusals`."""
+        return Refusals(issuer=issuer, store=self._store, actor=actor, others=others)
 
     async def owner(self, issuer: Issuer, email: str | None) -> User:
         """Return whose a client is to be, with a user at the issuer if there was none. None: the operator."""
