@@ -26,6 +26,7 @@ class _Reader(HTMLParser):
         self.links: list[str] = []
         self.forms: list[Form] = []
         self._in_heading = False
+        self._posts = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         said = {name: value or "" for name, value in attrs}
@@ -37,12 +38,15 @@ class _Reader(HTMLParser):
         elif tag == "a" and "hreflang" not in said:  # which is the same page in another language
             self.links.append(said.get("href", ""))
         elif tag == "form":
-            assert said["method"] == "post"
-            self.forms.append(Form(said["action"]))
-        elif tag in {"input", "button"} and said.get("name") and self.forms:
+            self._posts = said["method"] == "post"
+            if self._posts:  # the others search
+                self.forms.append(Form(said["action"]))
+        elif tag in {"input", "button", "textarea"} and said.get("name") and self._posts and self.forms:
             form = self.forms[-1]
             if tag == "button" or said.get("type") == "radio":
                 form.choices.setdefault(said["name"], []).append(said["value"])
+                if "checked" in said:
+                    form.fields[said["name"]] = said["value"]
             else:
                 form.fields[said["name"]] = said.get("value", "")
 
