@@ -26,6 +26,7 @@ from portvakt.server.cross_origin import CrossOrigin, Origins
 from portvakt.server.desk import Desk
 from portvakt.server.documents import DISCOVERY, KEY_SET_PATH, METADATA, Document, key_set, metadata
 from portvakt.server.keys import ensure_key
+from portvakt.server.mailing import Mailing
 from portvakt.server.own_keys import OwnKeys
 from portvakt.server.passwords import Passwords
 from portvakt.server.people import Page, pages_of
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from portvakt.server.call import Handler, Receive, Scope, Send
     from portvakt.server.clock import Clock
     from portvakt.server.log import Log
+    from portvakt.server.settings_mail import Mail
     from portvakt.store import Store
 
     ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -67,11 +69,8 @@ __all__ = ["KEYS", "PEPPER", "Application", "Memory"]
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 ANY_HOST = ""
-MOST_FAILING = 20_000
-"""How many buckets strangers may fill; each takes some 400 bytes."""
-
-CLEAN_EVERY = 60.0
-"""Seconds between two deletions of what has ended."""
+MOST_FAILING = 20_000  # buckets that strangers may fill; each takes some 400 bytes
+CLEAN_EVERY = 60.0  # seconds between two deletions of what has ended
 
 _UNAVAILABLE = Reply(
     503,
@@ -109,6 +108,7 @@ class Application:
         log: Log,
         trusted_proxies: Sequence[IPv4Network | IPv6Network] = (),
         memory: Memory | None = None,
+        mail: Mail | None = None,
     ) -> None:
         memory = memory or Memory()
         self.issuers = tuple(issuers)
@@ -127,9 +127,8 @@ class Application:
         self._uses = memory.uses
         self._readiness = Readiness(store.check, log)
         self._stopping = asyncio.Event()
-        self._writer: asyncio.Task[None] | None = None
-        self._cleaner: asyncio.Task[None] | None = None
-        self._recorder: asyncio.Task[None] | None = None
+        self._beside: list[asyncio.Task[None]] = []  # what goes on beside the requests
+        self._mail = mail
         self._watch = store.watch()
         self.copy = Copy(store, self._watch, key=self._sealing)
         self._recording = Recording(
@@ -153,16 +152,17 @@ class Application:
             await ensure_key(self._store, issuer, key=self._sealing, clock=self.clock)
             await self.copy.load_signer(issuer, self.clock())
             await self._note_algorithm(issuer)
-        self._writer = asyncio.create_task(self._write_uses())
-        self._cleaner = asyncio.create_task(self._clean())
-        self._recorder = asyncio.create_task(self._recording.write(self._stopping))
+        beside = [self._write_uses(), self._clean(), self._recording.write(self._stopping)]
+        if self._mail is not None:
+            links = [self._desk(issuer).links for issuer in self.issuers]
+            beside.append(Mailing(self._mail, links, self._log, self._stopping).send())
+        self._beside = [asyncio.create_task(work) for work in beside]
 
     async def stop(self) -> None:
         """Write what is still in memory."""
         self._stopping.set()
-        for task in (self._cleaner, self._writer, self._recorder):
-            if task is not None:
-                await task
+        for task in self._beside:
+            await task
         self._passwords.close()
 
     def drain(self) -> None:
@@ -231,6 +231,7 @@ class Application:
             issuer,
             copy=self.copy,
             windows=self.windows,
+            strangers=self._failures,
             authenticating=tools.authenticating,
             uses=self._uses,
             pepper=self._pepper,

@@ -21,6 +21,7 @@ from portvakt.protocol.answer.token import (
 from portvakt.providers.speak import refuse_exceeded, speak
 from portvakt.server.act import act
 from portvakt.server.authenticating import by_client, read_request
+from portvakt.wire.address import bucket_address
 from portvakt.wire.errors import WireError
 from portvakt.wire.token_request import read_token_body
 
@@ -49,15 +50,17 @@ _NOT_POST = Refused(INVALID_REQUEST, "The token endpoint answers POST.", 405)
 class TokenEndpoint:
     """Answers token requests to `issuer`.
 
-    `windows` counts what authenticated clients ask for.
+    `windows` counts what authenticated clients ask for, `strangers` what is asked in the name of public ones: anybody
+    can use such a name, and would use up its quota for all others, so each address has its own.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what an answer takes
         self,
         issuer: Issuer,
         *,
         copy: Copy,
         windows: Windows,
+        strangers: Windows,
         authenticating: Authenticating,
         uses: Uses,
         pepper: bytes,
@@ -68,6 +71,7 @@ class TokenEndpoint:
         self._copy = copy
         self._store = store
         self._windows = windows
+        self._strangers = strangers
         self._authenticating = authenticating
         self._uses = uses
         self._pepper = pepper
@@ -116,7 +120,11 @@ class TokenEndpoint:
         call.client_id = client.id
         quota = client.token_quota or issuer.token_quota
         if quota is not None:
-            exceeded = self._windows.take((issuer.name, client.id), quota, now)
+            if authenticated.secret is not None:
+                exceeded = self._windows.take((issuer.name, client.id), quota, now)
+            else:
+                key = ("token", issuer.name, client.id, bucket_address(call.address))
+                exceeded = self._strangers.take(key, quota, now)
             if exceeded is not None:
                 return refuse_exceeded(issuer.provider, exceeded)
         if authenticated.secret is not None:

@@ -384,3 +384,19 @@ async def test_E3_who_uses_a_public_clients_id_fills_the_bucket_of_their_own_add
 
     assert exceeded(await revoke("192.0.2.1"))
     assert (await revoke("192.0.2.2")).status == 200
+
+
+async def test_E3_who_only_names_a_public_client_leaves_its_users_their_tokens(database: Path) -> None:
+    issuer = replace(STANDARD, token_quota=Quota(2, Seconds(3600)))
+    async with serving(database, [issuer]) as served:
+        await an_application(served, issuer, "spa", authentication=ClientAuthentication.NONE)
+        client = known(issuer, "spa").client_id
+        form = as_form({"grant_type": "refresh_token", "refresh_token": "x", "client_id": client})
+        headers = {"host": "id.example", "content-type": FORM}
+
+        async def ask(address: str) -> int:
+            to = served.application, "POST", "/acme/token"
+            return (await call(*to, headers=headers, body=form, client=(address, 5000))).status
+
+        assert [await ask("192.0.2.1") for _ in range(3)] == [400, 400, 429]
+        assert await ask("192.0.2.2") == 400
