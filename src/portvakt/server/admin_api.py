@@ -17,7 +17,13 @@ from portvakt.model.message import Reply
 from portvakt.model.values import IssuerName
 from portvakt.protocol.govern.actor import not_found
 from portvakt.protocol.own_scopes import MANAGE, READ
-from portvakt.server import admin_api_audit, admin_api_clients, admin_api_issuers, admin_api_people
+from portvakt.server import (
+    admin_api_audit,
+    admin_api_clients,
+    admin_api_issuers,
+    admin_api_people,
+    admin_api_refusals,
+)
 from portvakt.server.act import Contended
 from portvakt.server.admin_api_document import document
 from portvakt.server.admin_api_operation import Answer, Ask, Export, Office, Operation, Unfit, Versioned
@@ -48,6 +54,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *admin_api_clients.OPERATIONS,
     *admin_api_people.OPERATIONS,
     *admin_api_audit.OPERATIONS,
+    *admin_api_refusals.OPERATIONS,
 )
 DOCUMENT_PATH = "/openapi.json"
 BODY_LIMIT = 65_536

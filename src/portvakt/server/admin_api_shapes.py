@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 LONGEST_LIFE = 100 * 365 * 86_400
 LONGEST_TEXT = 2_000
+LONGEST_TARGET = 8_192
 LONGEST_EMAIL = 254
 LONGEST_PASSWORD = 1_000
 
@@ -133,6 +134,20 @@ _CLIENT: Mapping[str, Shape] = {
     "secrets": {"type": "array", "items": of("Secret")},
 }
 _TOLD = {"type": "object", "description": "Members of what it is about; never a secret."}
+_REFUSAL: Mapping[str, Shape] = {
+    "reference": text(),
+    "issuer": ID,
+    "at": MOMENT,
+    "client_id": or_null(ID),
+    "method": text(),
+    "path": text(LONGEST_TARGET),
+    "address": text(),
+    "status": {"type": "integer"},
+    "code": text(),
+    "reason": text(),
+    "near": {"type": "string", "description": "What nearly worked; empty if nothing did."},
+    "hints": {"type": "object"},
+}
 _ACTOR = {"actor_kind": one_of(ActorKind), "actor_issuer": or_null(ID), "actor": text(), "address": text()}
 _LOCALE = one_of(("en", "nb"))
 _ROLES = listed(_WORD, 50)
@@ -206,6 +221,15 @@ SHAPES: Mapping[str, Shape] = {
         after=_TOLD,
     ),
     "AuditLines": page("AuditLine"),
+    "Refusal": members(**_REFUSAL),
+    "Refusals": page("Refusal"),
+    "Explanation": members(
+        **_REFUSAL,
+        cause=text(),
+        rule=text(),
+        what_to_do=text(),
+        curl={"type": "string", "description": "The request as it would be right; empty if there is none to show."},
+    ),
     "Key": members(
         kid=text(),
         algorithm=one_of(Algorithm),

@@ -195,3 +195,24 @@ async def test_an_export_is_sent_as_it_is_read(administered: Administered) -> No
 
     assert answer.status == 200
     assert len(sent) >= 5
+
+
+async def test_a_refusal_is_explained_to_those_whose_client_was_refused(administered: Administered) -> None:
+    new = (await administered.ask(DEVELOPER, "POST", "/issuers/acme/clients", {"name": "x"})).json()
+    wrong = [await administered.ask_for_token(ACME, new["client_id"], f"wrong-{number}") for number in range(3)]
+    await administered.served.application._recording.flush()
+    references = [str(answer.header("portvakt-reference")) for answer in wrong]
+    path = f"/issuers/acme/clients/{new['client_id']}/refusals"
+
+    first = (await administered.ask(DEVELOPER, "GET", path, query="limit=2")).json()
+    rest = (await administered.ask(DEVELOPER, "GET", path, query=f"limit=2&after={first['next']}")).json()
+    explained = await administered.ask(DEVELOPER, "GET", f"/issuers/acme/refusals/{references[0]}")
+    others = await administered.ask(MEMBER, "GET", f"/issuers/acme/refusals/{references[0]}")
+    unknown = await administered.ask(OPERATOR, "GET", "/issuers/acme/refusals/00000000-0")
+
+    assert [each["reference"] for each in (*first["items"], *rest["items"])] == references[::-1]
+    assert rest["next"] is None
+    assert explained.json()["reason"] == "wrong secret"
+    assert explained.json()["cause"]
+    assert new["client_secret"] not in explained.body.decode()
+    assert (others.status, unknown.status) == (404, 404)

@@ -27,6 +27,7 @@ from administered import (
 )
 from builders import NOW
 from issuing import a_client, known, serving
+from portvakt.model.audit import RefusedRequest
 from portvakt.model.change import AddMember
 from portvakt.server.admin_api import OPERATIONS
 from portvakt.server.admin_api_operation import Role as Needed
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection
     from pathlib import Path
 
+    from portvakt.model.values import ClientId
     from portvakt.server.admin_api_operation import Operation
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -83,6 +85,8 @@ NEEDED = {
     "changeMember": Needed.ADMINISTRATOR,
     "removeMember": Needed.ADMINISTRATOR,
     "readAuditLog": Needed.ANYBODY,
+    "listRefusals": Needed.OWNER,
+    "explainRefusal": Needed.OWNER,
 }
 """Every route with the role that it needs, written down a second time: by hand."""
 
@@ -130,14 +134,33 @@ CLIENTS = {
     "bakery": (known(ACME, "bakerys").client_id, FOR_THE_BAKERY),
     "foundry": (known(ACME, "foundrys").client_id, FOR_THE_FOUNDRY),
 }
+REFERENCES = {about: f"00000000-{number}" for number, about in enumerate(CLIENTS)}
 COMPANIES = {"bakery": (BAKERY, FOR_THE_BAKERY), "foundry": (FOUNDRY, FOR_THE_FOUNDRY)}
+
+
+def a_refusal(reference: str, client_id: ClientId) -> RefusedRequest:
+    return RefusedRequest(
+        reference=reference,
+        issuer=ACME.name,
+        at=NOW,
+        client_id=client_id,
+        method="POST",
+        path="/acme/token",
+        address="192.0.2.1",
+        status=401,
+        code="invalid_client",
+        reason="wrong secret",
+    )
 
 
 def cases_of(operation: Operation) -> list[Case]:
     """Return an operation on each object that it may be about."""
     body = BODIES.get(operation.name)
     if operation.role is Needed.OWNER:
-        return [Case(operation, about, may, {"client_id": id_}, body) for about, (id_, may) in CLIENTS.items()]
+        return [
+            Case(operation, about, may, {"client_id": id_, "reference": REFERENCES[about]}, body)
+            for about, (id_, may) in CLIENTS.items()
+        ]
     if operation.role is Needed.ADMINISTRATOR:
         return [Case(operation, about, may, {"organisation": id_}, body) for about, (id_, may) in COMPANIES.items()]
     if operation.role is Needed.MAKER:
@@ -178,6 +201,7 @@ async def test_Z2_a_route_is_for_those_whose_it_is_and_not_there_for_others(
     administered, operation, store = all_together, case.operation, all_together.served.store
     for label, company in (("developers", None), ("bakerys", BAKERY), ("foundrys", FOUNDRY)):
         await store.apply(a_client(ACME, label, owner=DEVELOPER.user_id, organisation=company))
+    await store.record_refusals([a_refusal(REFERENCES[about], id_) for about, (id_, _) in CLIENTS.items()])
     places = {
         "issuer": "acme",
         "client_id": "",
