@@ -47,9 +47,7 @@ def page_of_log(chosen: str | None) -> Select[Any]:
 PAGES_OF_LOG: Mapping[str | None, Select[Any]] = {chosen: page_of_log(chosen) for chosen in (None, *INDEXED)}
 
 # No LIMIT: it would have PostgreSQL walk all refusals from the newest. A reference is one request's, or nearly so.
-ONE_REFUSAL = (
-    select(REFUSALS).where(REFUSALS.c.reference == bindparam("reference")).order_by(REFUSALS.c.number.desc())
-)
+ONE_REFUSAL = select(REFUSALS).where(REFUSALS.c.reference == bindparam("reference")).order_by(REFUSALS.c.number.desc())
 
 PAGE_OF_REFUSALS = (
     select(REFUSALS)
