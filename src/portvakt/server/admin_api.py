@@ -21,6 +21,7 @@ from portvakt.server import (
     admin_api_audit,
     admin_api_clients,
     admin_api_issuers,
+    admin_api_links,
     admin_api_people,
     admin_api_refusals,
 )
@@ -31,7 +32,7 @@ from portvakt.server.admin_api_shapes import SHAPES
 from portvakt.server.admin_api_who import Doorkeeper, check_scope
 from portvakt.server.call import encoded, read_body
 from portvakt.server.own_keys import OwnKeys
-from portvakt.server.purposes import KEYS, PAGES, PEPPER
+from portvakt.server.purposes import KEYS, LINKS, PAGES, PEPPER
 from portvakt.server.refusal import Refusal
 from portvakt.wire.errors import WireError
 from portvakt.wire.form import parse_form
@@ -53,6 +54,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *admin_api_issuers.OPERATIONS,
     *admin_api_clients.OPERATIONS,
     *admin_api_people.OPERATIONS,
+    *admin_api_links.OPERATIONS,
     *admin_api_audit.OPERATIONS,
     *admin_api_refusals.OPERATIONS,
 )
@@ -88,6 +90,7 @@ def admin_api(
         pepper=derive(secret, PEPPER),
         sealing=derive(secret, KEYS),
         pages=derive(secret, PAGES),
+        links=derive(secret, LINKS),
     )
     return AdminApi(office, {issuer.url: (issuer, OwnKeys(issuer, copy, clock)) for issuer in issuers})
 

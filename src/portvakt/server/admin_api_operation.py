@@ -86,6 +86,7 @@ class Office:
     pepper: bytes = field(repr=False)
     sealing: bytes = field(repr=False)
     pages: bytes = field(repr=False)
+    links: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

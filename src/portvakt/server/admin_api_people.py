@@ -59,7 +59,7 @@ async def create_user(ask: Ask) -> Answer:
     """Make a user."""
     password = ask.body.get("password")
     person = await _people(ask).create(
-        ask.body["email"], _merged(UserWish(), ask.body), password=None if password is None else Secret(password)
+        ask.body["email"], merged(UserWish(), ask.body), password=None if password is None else Secret(password)
     )
     return replace(_person(person), status=201, location=f"{ask.url}/users/{person.user.id}")
 
@@ -71,7 +71,7 @@ async def show(ask: Ask) -> Answer:
 
 async def change_user(ask: Ask) -> Answer:
     """Change a user (RFC 7396)."""
-    return _person(await _people(ask).change(ask.user_id, lambda wish: _merged(wish, ask.body), version=ask.version))
+    return _person(await _people(ask).change(ask.user_id, lambda wish: merged(wish, ask.body), version=ask.version))
 
 
 async def disable_user(ask: Ask) -> Answer:
@@ -107,7 +107,8 @@ async def end_sessions(ask: Ask) -> Answer:
     return Answer(status=204)
 
 
-def _merged(wish: UserWish, patch: Mapping[str, Any]) -> UserWish:
+def merged(wish: UserWish, patch: Mapping[str, Any]) -> UserWish:
+    """Return a wish with the members of a patch; null is as if it had never been said (RFC 7396 §2)."""
     said: dict[str, Any] = {}
     if "locale" in patch:
         said["locale"] = patch["locale"]

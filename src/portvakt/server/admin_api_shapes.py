@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from portvakt.model.audit import Act, ActorKind
+from portvakt.model.behalf import Purpose
 from portvakt.model.nouns import Algorithm, ClientAuthentication
 from portvakt.protocol.answer.token import GRANTS
 from portvakt.protocol.govern.clients import (
@@ -252,6 +253,15 @@ SHAPES: Mapping[str, Shape] = {
         password=or_null(_PASSWORD),
     ),
     "UserPatch": members("locale", "roles", locale=or_null(_LOCALE), roles=or_null(_ROLES)),
+    "NewInvitation": members("locale", "roles", email=_EMAIL, locale=or_null(_LOCALE), roles=or_null(_ROLES)),
+    "Link": members(
+        user_id=ID,
+        email=text(),
+        purpose=one_of(Purpose),
+        url={"type": "string", "description": "Good once. Whoever has it can choose the user's password."},
+        expires=MOMENT,
+    ),
+    "Links": page("Link"),
     "NewPassword": members(password=_PASSWORD),
     "Session": members(session_id=ID, created=MOMENT, expires=MOMENT),
     "Sessions": page("Session"),

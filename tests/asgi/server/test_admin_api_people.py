@@ -145,3 +145,28 @@ async def test_users_organisations_and_members_come_in_pages(administered: Admin
     assert await every(ORGANISATIONS, "search=li", "organisation") == ["550", "551", "552"]
     assert await every(ORGANISATIONS, "search=55", "organisation") == ["550", "551", "552"]
     assert len(await every(f"{ORGANISATIONS}/{BAKERY}/members", "", "user_id")) == 2
+
+
+async def test_somebody_is_invited_and_another_password_is_chosen_by_a_link(administered: Administered) -> None:
+    wish = {"email": "ny@example.no", "locale": "nb", "roles": ["developer"]}
+
+    invited = await administered.ask(OPERATOR, "POST", "/issuers/acme/invitations", wish)
+    again = await administered.ask(OPERATOR, "POST", "/issuers/acme/invitations", {"email": wish["email"]})
+    reset = await administered.ask(OPERATOR, "POST", f"{USERS}/{MEMBER.user_id}/reset")
+    waiting: list[dict[str, Any]] = []
+    after = ""
+    while True:
+        page = (await administered.ask(OPERATOR, "GET", "/issuers/acme/invitations", query=f"limit=1{after}")).json()
+        waiting += page["items"]
+        if page["next"] is None:
+            break
+        after = f"&after={page['next']}"
+
+    assert (invited.status, invited.json()["purpose"], reset.json()["purpose"]) == (201, "invited", "reset")
+    assert invited.json()["url"].startswith(f"{ACME.url}/")
+    assert again.json()["user_id"] == invited.json()["user_id"]
+    assert {link["url"] for link in waiting} == {again.json()["url"], reset.json()["url"]}
+    shown = await administered.ask(OPERATOR, "GET", f"{USERS}/{invited.json()['user_id']}")
+    assert (shown.json()["locale"], shown.json()["roles"]) == ("nb", ["developer"])
+    log = await administered.ask(OPERATOR, "GET", "/issuers/acme/audit")
+    assert invited.json()["url"].rpartition("=")[2].rpartition("/")[2] not in log.body.decode()

@@ -85,6 +85,9 @@ NEEDED = {
     "changeMember": Needed.ADMINISTRATOR,
     "removeMember": Needed.ADMINISTRATOR,
     "readAuditLog": Needed.ANYBODY,
+    "inviteUser": Needed.OPERATOR,
+    "listInvitations": Needed.OPERATOR,
+    "resetPassword": Needed.OPERATOR,
     "listRefusals": Needed.OWNER,
     "explainRefusal": Needed.OWNER,
 }
@@ -95,6 +98,7 @@ BODIES: dict[str, Any] = {
     "changeClient": {"name": "Another"},
     "rotateSecret": {},
     "createUser": {"email": "new@example.no"},
+    "inviteUser": {"email": "invited@example.no"},
     "changeUser": {"locale": "nb"},
     "setPassword": {"password": "correct horse battery staple"},
     "createOrganisation": {"organisation": "123456789", "name": "Ny AS"},
