@@ -116,6 +116,7 @@ class Served:
             log=self._log,
             trusted_proxies=settings.trusted_proxies,
             memory=self._memory,
+            mail=settings.mail,
         )
         await application.start()
         return application

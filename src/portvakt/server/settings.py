@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from portvakt.server import settings_values as values
 from portvakt.server.settings_issuers import own_issuer, read_issuers
+from portvakt.server.settings_mail import read_mail
 from portvakt.server.settings_sources import (
     Found,
     Problem,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from portvakt.model.nouns import Issuer
     from portvakt.model.values import Secret
+    from portvakt.server.settings_mail import Mail
     from portvakt.server.settings_sources import Document
     from portvakt.server.settings_values import Network
 
@@ -38,7 +40,7 @@ __all__ = ["Problem", "Settings", "SettingsRefused", "load", "remarks"]
 ValueT = TypeVar("ValueT")
 
 SETTINGS = ("database", "host", "log_level", "port", "secret", "trusted_proxies", "url")
-"""What each of the places may hold; `issuers` stand in portvakt.toml only."""
+"""What each of the places may hold; `issuers` and `mail` stand in portvakt.toml only."""
 
 NOBODY: tuple[Network, ...] = ()
 HTTP_PORT = 80  # which a URL leaves out
@@ -52,7 +54,8 @@ class Settings:
     `url` is where the installation is reached, scheme and host. `database` is a URL, SQLite's paths absolute;
     it may hold a password, so show `shown_database`. `secret` is the installation's secret. `issuers` are those of
     portvakt.toml, in its order; `own` is the installation's, named portvakt. Of requests from `trusted_proxies` alone
-    the forwarding headers are believed. `log_level` is debug, info, warning or error.
+    the forwarding headers are believed. `log_level` is debug, info, warning or error. `mail` None: links wait in the
+    outbox.
     """
 
     url: str
@@ -64,6 +67,7 @@ class Settings:
     port: int
     trusted_proxies: tuple[Network, ...]
     log_level: str
+    mail: Mail | None = None
 
     @property
     def every_issuer(self) -> tuple[Issuer, ...]:
@@ -112,7 +116,12 @@ def _unknown_keys(document: Document | None) -> Iterator[Problem]:
     """Yield the keys at the top of portvakt.toml that mean nothing, or that stand there twice."""
     if document is None:
         return
-    known = ("issuers", *(name for name in SETTINGS if name != "secret"), *(name + "_file" for name in SETTINGS))
+    known = (
+        "issuers",
+        "mail",
+        *(name for name in SETTINGS if name != "secret"),
+        *(name + "_file" for name in SETTINGS),
+    )
     for key, value in document.table.items():
         found = document.found((key,), value)
         if key == "secret":
@@ -140,6 +149,7 @@ class _Reader:
         trusted_proxies = self._read("trusted_proxies", values.trusted_proxies, NOBODY)
         log_level = self._read("log_level", values.log_level, "info")
         issuers = read_issuers(self.sources.document, url, self.problems)
+        mail = read_mail(self.sources.document, self.problems)
         if self.problems or secret is None:
             return None
         return Settings(
@@ -152,6 +162,7 @@ class _Reader:
             port=port,
             trusted_proxies=trusted_proxies,
             log_level=log_level,
+            mail=mail,
         )
 
     def _url(self, host: str, port: int) -> str:

@@ -177,5 +177,5 @@ async def test_a_write_that_is_broken_off_loses_nothing(database: Path, store: F
 async def test_a_server_that_never_started_may_be_stopped(database: Path, store: FailingStore) -> None:
     async with serving(database, [STANDARD], store=store) as served:
         await served.application.stop()
-        served.application._writer = None
+        served.application._beside.clear()
         await served.application.stop()

@@ -37,6 +37,7 @@ class Link:
     user: User
     purpose: Purpose
     url: Secret = field(repr=False)
+    digest: bytes = field(repr=False)
     expires_at: Instant
 
 
@@ -96,7 +97,7 @@ def choose_password(
 
 def _link(issuer: Issuer, user: User, made: Invitation, token: Secret) -> Link:
     url = Secret(f"{issuer.url}/password?token={token.reveal()}")
-    return Link(user=user, purpose=made.purpose, url=url, expires_at=made.expires_at)
+    return Link(user=user, purpose=made.purpose, url=url, digest=made.digest, expires_at=made.expires_at)
 
 
 def _refused(text: str) -> Refused:
