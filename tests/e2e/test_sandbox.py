@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 import shlex
 import socket
 import subprocess
@@ -14,6 +16,7 @@ import pytest
 
 from programs import PATIENCE, PORTVAKT, curl_json, environment, portvakt, running, shell
 from shell import Shell
+from visiting import Visitor
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,6 +60,26 @@ def test_the_first_line_names_every_issuer_with_what_a_client_needs(sandbox: dic
     assert list(issuers["standard"]) == [
         "provider", "base_url", "api_url", "client_id", "client_secret", "public_client_id", "redirect_uris", "users"
     ]  # fmt: skip
+    assert list(sandbox["admin"]) == ["url", "email", "password"]
+    assert sandbox["admin"]["url"] == f"{base}/admin"
+
+
+def test_the_operator_of_the_first_line_makes_a_client_that_the_sandboxs_api_knows(sandbox: dict[str, Any]) -> None:
+    """Both steps of the document: the token by the curl that is shown, and then the first call."""
+    visitor, admin = Visitor(), sandbox["admin"]
+    try:
+        visitor.log_in(visitor.get(visitor.get(admin["url"]).location), admin)
+        form = visitor.get("/admin/breeze-test/clients/new?owner=integration%40example.com").form("/new")
+        page = visitor.submit(form, name="Made on the console")
+    finally:
+        visitor.close()
+    found = re.search(r'<textarea id="curl"[^>]*>([^<]*)</textarea>', page.text)
+    assert found
+    status, body = curl_json(html.unescape(found[1]))
+
+    assert status == 200
+    issuer = sandbox["issuers"]["breeze-test"]
+    assert me(issuer, json.loads(body)["access_token"])[1] == '{"data":{"Me":{"email":"integration@example.com"}}}'
 
 
 @pytest.mark.parametrize("name", ["luca-test", "standard"])
@@ -430,7 +453,7 @@ def test_what_a_reader_gets_to_see_works_as_it_is_pasted(tmp_path: Path) -> None
 
     assert lines[0].startswith("The sandbox answers at http://127.0.0.1:")
     assert [line for line in lines if line and not line.startswith(" ")][2:] == [
-        "breeze-test", "breeze-production", "standard", "Try"
+        "breeze-test", "breeze-production", "standard", "administration", "Try"
     ]  # fmt: skip
     assert {line.split()[0] for line in lines if line.startswith("  ")} == {
         "base_url", "log-in", "token", "API", "client", "expired", "limited", "public", "back", "user", "curl", asks,

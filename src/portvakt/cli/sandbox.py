@@ -212,6 +212,12 @@ def _show(told: dict[str, object], issuers: "tuple[Issuer, ...]") -> None:
     say("base_url is for `connect` of portvakt.client and for `portvakt token --base-url`.")
     for issuer in issuers:
         _show_issuer(issuer, seeds[issuer.name])
+    admin = told["admin"]
+    assert isinstance(admin, dict)  # noqa: S101  as above
+    say()
+    typer.secho("administration", bold=True)
+    _row("console", admin["url"])
+    _row("operator", admin["email"], admin["password"])
     ca_file = told.get("ca_file")
     if ca_file is not None:
         _show_trust(str(ca_file))

@@ -11,6 +11,7 @@ from portvakt.model.behalf import Password
 from portvakt.model.change import AddMember, AddOrganisation, AddUser, SetPassword
 from portvakt.model.nouns import Organisation
 from portvakt.model.values import OrganisationNumber
+from portvakt.protocol.govern.actor import OPERATOR
 
 if TYPE_CHECKING:
     from portvakt.model.change import Change
@@ -47,6 +48,8 @@ PEOPLE = (
     Person(email="sam@example.com", locale="en", companies=("313580261", "314661907", "316804179")),
 )
 
+OPERATOR_EMAIL = "operator@example.com"
+
 # About 10 ms each, where the usual parameters take 200 to 500: a sandbox is to start at once, and these passwords
 # are 82 random bits that no dictionary holds.
 _HASHER = PasswordHasher(time_cost=1, memory_cost=8 * 1024, parallelism=1)
@@ -79,3 +82,12 @@ def settle(sower: Sower) -> Settled:
             }
         )
     return Settled(tuple(told), tuple(changes))
+
+
+def operate(sower: Sower, url: str) -> Settled:
+    """Return the operator of the sandbox's own issuer. `url`: the console's, which is told with the password."""
+    user, password = sower.user(OPERATOR_EMAIL, roles=frozenset({OPERATOR})), sower.password(OPERATOR_EMAIL)
+    hashed = _HASHER.hash(password.reveal(), salt=sower.salt(OPERATOR_EMAIL))
+    row = Password(issuer=user.issuer, user_id=user.id, hash=hashed, changed_at=sower.now)
+    told: dict[str, object] = {"url": url, "email": user.email, "password": password.reveal()}
+    return Settled((told,), (AddUser(user), SetPassword(row)))

@@ -22,11 +22,13 @@ from portvakt.providers.toml import LARGEST, ProviderRefused, load_provider
 from portvakt.sandbox.certificates import CA_FILE, KEY_FILE, authority_in, server_context
 from portvakt.sandbox.claim import LOCK, claimed
 from portvakt.sandbox.clock_route import CLOCK_PATH, clock_route
+from portvakt.sandbox.people import operate
 from portvakt.sandbox.seed import SEED_CHARACTERS, Seed, Sower
 from portvakt.sandbox.stage import PLAYED, apis, settings_of, sow, sow_api_key
 from portvakt.server import http
 from portvakt.server.application import PEPPER, Application
 from portvakt.server.clock import TurnableClock
+from portvakt.server.desk import ADMIN
 from portvakt.server.log import Log
 from portvakt.server.private_files import PRIVATE, require_own_file, require_own_folder, write_over
 from portvakt.server.settings import SettingsRefused, load
@@ -173,7 +175,7 @@ def run(sandbox: Sandbox, *, on_ready: Callable[[dict[str, object]], None]) -> i
 
     def ready(_url: str) -> None:
         trusted = {} if sandbox.tls is None else {"ca_file": str((sandbox.folder / CA_FILE).absolute())}
-        on_ready({"ready": True, "base_url": sandbox.base_url, **trusted, "issuers": play.told})
+        on_ready({"ready": True, "base_url": sandbox.base_url, **trusted, "issuers": play.told, "admin": play.admin})
 
     async def serving() -> bool:
         return await http.serve(
@@ -196,6 +198,7 @@ class _Play:
 
     def __init__(self, sandbox: Sandbox, log: Log) -> None:
         self.told: dict[str, dict[str, object]] = {}
+        self.admin: dict[str, object] = {}
         self._sandbox = sandbox
         self._log = log
         self._clock = TurnableClock()
@@ -210,7 +213,7 @@ class _Play:
         store = await open_store(settings.database)
         issuers = [_as_played(issuer) for issuer in settings.issuers]
         application = Application(
-            issuers=issuers, store=store, secret=settings.secret, clock=self._clock, log=self._log
+            issuers=(*issuers, settings.own), store=store, secret=settings.secret, clock=self._clock, log=self._log
         )
         self._opened.append((store, application))
         pepper = derive(settings.secret, PEPPER)
@@ -222,6 +225,10 @@ class _Play:
                 await store.apply(changes)  # lost where the folder holds them already
             self.told[issuer.name] = played.told
             application.mount(apis(application, store, issuer, self._sandbox.seed, self._log))
+        own = Sower(self._sandbox.seed, settings.own, pepper, self._clock())
+        operators = operate(own, self._sandbox.base_url + ADMIN)
+        await store.apply(operators.changes)  # lost, as above
+        (self.admin,) = operators.told
         application.mount({self._sandbox.base_url + CLOCK_PATH: clock_route(self._clock, self._turned)})
         await application.start()
         for sower in sowers:
@@ -254,9 +261,12 @@ def _refusal(name: str) -> str:
 
 
 def _as_played(issuer: Issuer) -> Issuer:
-    """Return the issuer as one where nothing is real, whatever it plays."""
+    """Return the issuer as one where nothing is real, whatever it plays.
+
+    But for the console: there one that plays production looks as production does.
+    """
     quota = UNLIMITED if issuer.provider.name == "prisjakt" else issuer.token_quota
-    return replace(issuer, test=True, token_quota=quota)
+    return replace(issuer, test=not issuer.name.endswith("-production"), token_quota=quota)
 
 
 def _settings_text(cast: dict[str, Part], base_url: str, port: int) -> str:
