@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from portvakt.cli.administering import administer
+from portvakt.cli.administering import administer, at_the_command_line
 from portvakt.cli.options import Config, Data, Installation, IssuerName, Json, installation
 from portvakt.cli.outcome import say_json, say_table
 from portvakt.cli.times import rfc3339
@@ -34,7 +34,7 @@ def rotate(*, issuer: IssuerName = None, config: Config = None, data: Data = Non
     there = installation(config, data, issuer)
 
     async def ask(administration: "Administration") -> "tuple[SigningKey, ...]":
-        return await administration.rotate_keys(there.issuer)
+        return await administration.rotate_keys(there.issuer, by=at_the_command_line())
 
     _say(there, administer(there, ask), as_json=as_json)
 

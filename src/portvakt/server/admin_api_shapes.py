@@ -237,7 +237,7 @@ SHAPES: Mapping[str, Shape] = {
         created=MOMENT,
         signs_from=MOMENT,
         published_until=or_null(MOMENT),
-        state=one_of(("waiting", "signing", "published", "ended")),
+        state=one_of(("next", "signing", "retired")),
     ),
     "Keys": page("Key"),
     "User": members(**_USER),

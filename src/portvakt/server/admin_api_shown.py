@@ -107,16 +107,10 @@ def show_keys(keys: Sequence[SigningKey], now: Instant) -> list[dict[str, Any]]:
             "created": moment(key.created_at),
             "signs_from": moment(key.signs_from),
             "published_until": _end(key.published_until),
-            "state": "signing" if key is signs else _state(key, now),
+            "state": "signing" if key is signs else "next" if key.signs_from > now else "retired",
         }
         for key in keys
     ]
-
-
-def _state(key: SigningKey, now: Instant) -> str:
-    if key.published_until is not None and now >= key.published_until:
-        return "ended"
-    return "waiting" if key.signs_from > now else "published"
 
 
 def show_user(user: User) -> dict[str, Any]:

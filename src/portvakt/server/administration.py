@@ -148,9 +148,9 @@ class Administration:
         await keys.ensure_key(self._store, issuer, key=self._sealing, clock=self._clock)
         return await self._store.signing_keys(issuer.name)
 
-    async def rotate_keys(self, issuer: Issuer) -> tuple[SigningKey, ...]:
+    async def rotate_keys(self, issuer: Issuer, by: By = NOBODY) -> tuple[SigningKey, ...]:
         """Publish a successor of the newest key; it signs once every key set cached before has run out."""
-        rotated = await keys.rotate(self._store, issuer, key=self._sealing, clock=self._clock)
+        rotated = await keys.rotate(self._store, issuer, key=self._sealing, clock=self._clock, by=by)
         if isinstance(rotated, Refused):
             raise Refusal(rotated)
         return rotated

@@ -29,7 +29,7 @@ from administered import (
 from asgi_driver import call
 from builders import NOW
 from failing_store import FailingStore
-from issuing import STANDARD, a_client, a_copy, known, serving
+from issuing import STANDARD, a_client, a_copy, known, opened, serving
 from portvakt.model.behalf import Grant
 from portvakt.model.change import (
     AddGrant,
@@ -53,6 +53,7 @@ from portvakt.store import StoreUnavailable
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from asgi_driver import Answer
     from portvakt.model.change import Change
     from portvakt.model.values import OrganisationNumber
 
@@ -128,6 +129,26 @@ async def test_G1_a_token_for_an_api_is_none_for_the_administration(administered
 
     assert (await challenged(administered, for_the_api.json()["access_token"]))[0] == 401
     assert (await challenged(administered, forged))[0] == 401
+
+
+async def test_G1_one_token_is_for_the_api_or_for_the_administration(administered: Administered) -> None:
+    scopes = ("read", "portvakt:read")
+    await administered.served.store.apply(
+        a_client(ACME, "both", owner=DEVELOPER.user_id, scopes=scopes, default_scopes=scopes)
+    )
+    client = known(ACME, "both")
+
+    async def asked(**sent: str) -> Answer:
+        return await administered.ask_for_token(ACME, client.client_id, client.secret, **sent)
+
+    mixed = await asked()
+    for_the_api = await opened(administered.served, ACME, await asked(scope="read"))
+    for_this = await opened(administered.served, ACME, await asked(scope="portvakt:read", resource=OWN.audience))
+    mistaken = await asked(scope="portvakt:read", resource=ACME.audience)
+
+    assert (mixed.status, mixed.json()["error"]) == (400, "invalid_scope")
+    assert (for_the_api["aud"], for_this["aud"]) == (ACME.audience, OWN.audience)
+    assert mistaken.json()["error"] == "invalid_target"
 
 
 async def test_a_token_ends_when_it_says(administered: Administered) -> None:

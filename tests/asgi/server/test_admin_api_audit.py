@@ -171,10 +171,10 @@ async def test_keys_are_rotated_by_an_operator_and_the_log_says_so(administered:
     (line,) = await lines(administered, "act=key.rotated")
 
     assert [key["state"] for key in before] == ["signing"]
-    assert [key["state"] for key in rotated.json()["items"]] == ["signing", "waiting"]
+    assert [key["state"] for key in rotated.json()["items"]] == ["signing", "next"]
     assert too_soon.status == 400
-    assert [key["state"] for key in signing] == ["published", "signing"]
-    assert [key["state"] for key in later] == ["ended", "signing"]
+    assert [key["state"] for key in signing] == ["retired", "signing"]
+    assert [key["state"] for key in later] == ["retired", "signing"]
     assert line["id"] == rotated.json()["items"][1]["kid"]
     assert line["actor_kind"] == "client"
 

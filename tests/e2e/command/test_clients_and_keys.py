@@ -124,6 +124,8 @@ def test_keys_are_listed_and_rotated_with_overlap(installed: Shell) -> None:
 
     assert (first["algorithm"], first["state"], first["published_until"]) == ("RS256", "signing", None)
     assert [key["state"] for key in rotated] == ["signing", "next"]
+    (line,) = installed.json("audit", "list", "--issuer", "breeze", "--act", "key.rotated")["lines"]
+    assert (line["id"], line["actor_kind"]) == (rotated[1]["kid"], "command")
     assert rotated[0]["kid"] == first["kid"]
     assert rotated[0]["published_until"] > rotated[1]["signs_from"]
     assert "waits for its turn" in again
