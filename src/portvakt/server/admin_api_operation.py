@@ -28,14 +28,12 @@ MOST = 100
 
 
 class Role(StrEnum):
-    """Who may do it. An operator may do everything."""
+    """Who may do it. An operator may do everything; without a token, nobody may anything but read the document."""
 
-    NOBODY = "nobody in particular: no token is needed"
     ANYBODY = "anybody who has a token; what is told is theirs"
     OWNER = "whose client it is: its owner, a developer, or the administrators of its organisation"
     MAKER = "a developer, for themselves; an administrator of an organisation, for that"
     ADMINISTRATOR = "an administrator of the organisation"
-    USER = "the user themselves"
     OPERATOR = "an operator"
 
 
