@@ -63,6 +63,8 @@ def by_other_means(
         shlex.quote(f"{api_url}/issuers/{issuer.name}{path}"),
     ]
     lines = [" ".join(lines), '-H "Authorization: Bearer $PORTVAKT_TOKEN"']
+    if method in {"PATCH", "DELETE"}:  # whichever version it is: that of the page is no better once it is pasted
+        lines += ["-H 'If-Match: *'"]
     if body is not None:
         lines += ['-H "Content-Type: application/json"', "-d " + shlex.quote(json.dumps(body))]
     return OtherMeans(curl=_NEXT.join(lines), command=f"portvakt {command} --issuer {issuer.name}")
