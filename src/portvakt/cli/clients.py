@@ -83,7 +83,7 @@ def create(  # noqa: PLR0913  what it is made of
             expires_in=lives,
             **quota,
         )
-        whose = await administration.owner(there.issuer, owner)
+        whose = await administration.owner(there.issuer, owner, at_the_command_line())
         return await clients_of(administration, there).create(wish, whose, organisation=organisation)
 
     say_new(administer(there, ask), there.clock(), as_json=as_json)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from portvakt.cli.administering import administer, upgrade_database
+from portvakt.cli.administering import administer, at_the_command_line, upgrade_database
 from portvakt.cli.options import DEFAULT_CONFIG, Installation, Json
 from portvakt.cli.outcome import Exit, Stop, say, say_json
 
@@ -200,7 +200,7 @@ def _first_operator(settings: "Settings", email: str) -> "User":
     async def ask(administration: "Administration") -> "User":
         for key in await administration.keys(settings.own):  # a database of another installation has another secret
             unseal(derive(settings.secret, KEYS), key.sealed, place(key.issuer, key.id))
-        return await administration.create_operator(email)
+        return await administration.create_operator(email, at_the_command_line())
 
     return administer(Installation(settings, settings.own, system_clock), ask)
 

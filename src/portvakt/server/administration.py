@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from portvakt.jose.keys import from_private_bytes
 from portvakt.jose.sealing import derive, place, unseal
 from portvakt.jose.signing import Signer
-from portvakt.model.audit import NOBODY
-from portvakt.model.change import AddUser, Applied
+from portvakt.model.audit import NOBODY, Act
+from portvakt.model.change import AddUser, Applied, Note
 from portvakt.model.decision import INVALID_REQUEST, Refused
 from portvakt.model.nouns import User
 from portvakt.model.provider import API_KEY_TYP
@@ -19,11 +19,12 @@ from portvakt.protocol.credentials import mint_id
 from portvakt.protocol.govern.actor import AT_THE_COMMAND_LINE, OPERATOR
 from portvakt.protocol.govern.keys import signing_key
 from portvakt.protocol.govern.people import is_email
+from portvakt.protocol.govern.told import of_user, tell_user
 from portvakt.server import keys
 from portvakt.server.administering_audit import Log
 from portvakt.server.administering_clients import Clients
 from portvakt.server.administering_organisations import Organisations
-from portvakt.server.administering_people import People
+from portvakt.server.administering_people import USERS_AT_ONCE, People
 from portvakt.server.administering_refusals import Refusals
 from portvakt.server.clock import system_clock
 from portvakt.server.inviting import Inviting
@@ -95,12 +96,18 @@ class Administration:
 
         return await people.create_api_key(user, wish, sign)
 
-    async def create_operator(self, email: str) -> User:
-        """Make a user of the installation's own issuer who may do everything."""
-        return await self.ensure_user(OWN, email, roles=frozenset({OPERATOR}))
+    async def create_operator(self, email: str, by: By = NOBODY) -> User:
+        """Make a user of the installation's own issuer who may do everything. `by`: who does, for the audit log."""
+        return await self.ensure_user(OWN, email, roles=frozenset({OPERATOR}), by=by)
 
     async def ensure_user(
-        self, issuer: IssuerName, email: str, *, roles: frozenset[str] = frozenset(), user_id: UserId | None = None
+        self,
+        issuer: IssuerName,
+        email: str,
+        *,
+        roles: frozenset[str] = frozenset(),
+        user_id: UserId | None = None,
+        by: By = NOBODY,
     ) -> User:
         """Return the issuer's user with that address, made if there is none. Roles are set only when made."""
         if not is_email(email):
@@ -113,7 +120,8 @@ class Administration:
             created_at=self._clock(),
         )
         known = await self._store.user_by_email(issuer, email)
-        if known is None and isinstance(await self._store.apply([AddUser(user)]), Applied):
+        note = Note(of_user(user, Act.USER_CREATED, user.created_at, after=tell_user(user)))
+        if known is None and isinstance(await self._store.apply([AddUser(user), note], by), Applied):
             return user
         known = known or await self._store.user_by_email(issuer, email)
         if known is None:
@@ -134,14 +142,15 @@ class Administration:
         """Return why requests at an issuer were refused, as far as `actor` may see it. `others`: see `Refusals`."""
         return Refusals(issuer=issuer, store=self._store, actor=actor, others=others)
 
-    async def owner(self, issuer: Issuer, email: str | None) -> User:
-        """Return whose a client is to be, with a user at the issuer if there was none. None: the operator."""
+    async def owner(self, issuer: Issuer, email: str | None, by: By = NOBODY) -> User:
+        """Return whose a client is to be, with a user at the issuer if there was none. None: the first operator."""
         if email is None:
-            operators = await self._store.users(OWN, None, 1)
+            found = await self._store.users(OWN, None, USERS_AT_ONCE)
+            operators = [user for user in found if OPERATOR in user.roles and user.disabled_at is None]
             if not operators:
                 raise Refusal(Refused(INVALID_REQUEST, "There is no operator yet: run portvakt init."))
             email = operators[0].email
-        return await self.ensure_user(issuer.name, email)
+        return await self.ensure_user(issuer.name, email, by=by)
 
     async def keys(self, issuer: Issuer) -> tuple[SigningKey, ...]:
         """Return the issuer's keys, oldest first; its first is made now if it has none."""

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from administering import make_client
-from builders import NOW
+from builders import NOW, an_issuer
 from failing_store import FailingStore
 from issuing import BREEZE, INSTALLATION, OWNER, PRISJAKT, STANDARD, a_copy, known
+from portvakt.model.audit import Act, ActorKind, By
 from portvakt.model.change import AddUser, Applied
 from portvakt.model.nouns import ClientAuthentication, User
 from portvakt.model.values import ClientId, Seconds, UserId
@@ -220,3 +221,24 @@ async def test_a_user_that_another_made_meanwhile_is_found(administration: Admin
     store.beforehand["apply"] = overtake
 
     assert await administration.ensure_user(STANDARD.name, "LATE@example.no") == other
+
+
+async def test_who_was_made_along_the_way_is_in_the_log(administration: Administration, store: FailingStore) -> None:
+    by = By(kind=ActorKind.COMMAND, id="kari")
+    await administration.create_operator("boss@example.no", by)
+
+    made = await administration.owner(STANDARD, None, by)
+
+    for issuer in (OWN, STANDARD.name):
+        _, (line,) = await store.audit(issuer, before=None, limit=10)
+        assert (line.event.act, line.event.after["email"], line.by) == (Act.USER_CREATED, made.email, by)
+
+
+async def test_a_client_belongs_to_an_operator_who_may_do_everything_still(administration: Administration) -> None:
+    people = administration.people(an_issuer(name=OWN))
+    for number in range(8):
+        await people.create(f"{number}@example.no")
+    assert await refusal(administration.owner(STANDARD, None)) == "There is no operator yet: run portvakt init."
+    await administration.create_operator("boss@example.no")
+
+    assert (await administration.owner(STANDARD, None)).email == "boss@example.no"
