@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from portvakt.model.values import ClientId, Instant, IssuerName, OrganisationNumber, UserId
 
-    Told = Mapping[str, str | int | bool | None | tuple[str, ...]]
+    Told = Mapping[str, str | int | bool | tuple[str, ...] | None]
     """Members of an object as the log tells them, by name. Never a secret, a hash, a token or a password."""
 
 

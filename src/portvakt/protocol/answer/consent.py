@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from portvakt.model.behalf import Code, Grant, Transaction
 from portvakt.model.audit import Act
+from portvakt.model.behalf import Code, Grant, Transaction
 from portvakt.model.change import AddCode, AddGrant, AddTransaction, AnswerTransaction, KeepGrant, Note
 from portvakt.model.decision import (
     ACCESS_DENIED,

@@ -68,7 +68,7 @@ def refresh_digest(pepper: bytes, request: TokenRequest) -> bytes | None:
     return opaque_digest(Kind.REFRESH_TOKEN, pepper, _presented(request))
 
 
-def refresh(
+def refresh(  # noqa: PLR0913  all that a refresh rests on
     issuer: Issuer,
     request: TokenRequest,
     authenticated: Authenticated,

@@ -54,7 +54,8 @@ class Wish:
     """A client as somebody wants it. `expires_in` None: its secret has no end.
 
     With `redirect_uris` it may act for users too, where the provider has that; without, for itself alone. `grants`
-    are fewer grant types than those that fit; none named: all of them. The quota of tokens is its own, instead of the issuer's.
+    are fewer grant types than those that fit; none named: all of them. `token_quota` is its own, instead of the
+    issuer's.
     """
 
     name: str
