@@ -47,7 +47,7 @@ class _Reader(HTMLParser):
                 form.choices.setdefault(said["name"], []).append(said["value"])
                 if "checked" in said:
                     form.fields[said["name"]] = said["value"]
-            else:
+            elif said.get("type") != "checkbox":  # none of ours is checked before a person does it
                 form.fields[said["name"]] = said.get("value", "")
 
     def handle_endtag(self, tag: str) -> None:

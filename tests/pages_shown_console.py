@@ -271,6 +271,8 @@ def users(lines: tuple[views.UserLine, ...] = USERS, **changes: object) -> views
         brand=BRAND,
         frame=frame("breeze-test", views.Room.USERS),
         search_url="/admin/breeze-test/users",
+        csrf="csrf",
+        invites=True,
         sought="",
         lines=lines,
         next_url="/admin/breeze-test/users?after=user_3",
@@ -297,6 +299,12 @@ def profile(**changes: object) -> views.Profile:
         ),
         clients_url="/admin/breeze-test/users/user_1/clients",
         log_url="/admin/breeze-test/log?user=user_1",
+        action="/admin/breeze-test/users/user_1",
+        csrf="csrf",
+        version=2,
+        logs_in=True,
+        sessions=2,
+        means=MEANS,
     )
     return replace(good, **changes)  # type: ignore[arg-type]
 
@@ -312,6 +320,7 @@ def organisations(**changes: object) -> views.Organisations:
         brand=BRAND,
         frame=frame("breeze-test", views.Room.ORGANISATIONS),
         search_url="/admin/breeze-test/organisations",
+        csrf="csrf",
         sought="",
         lines=ORGANISATIONS,
         next_url=None,
@@ -335,6 +344,10 @@ def organisation(*members: views.MemberLine) -> views.OrganisationPage:
         next_url=None,
         clients_url="/admin/breeze-test/organisations/912345678/clients",
         log_url="/admin/breeze-test/log?organisation=912345678",
+        action="/admin/breeze-test/organisations/912345678",
+        csrf="csrf",
+        version=2,
+        means=MEANS,
     )
 
 
@@ -372,13 +385,26 @@ CONSOLE_SAMPLES: dict[str, ConsoleView] = {
     "console_users_none": users((), next_url=None),
     "console_users_sought": users((), next_url=None, sought="kari"),
     "console_profile": profile(),
-    "console_profile_bare": profile(roles=(), companies=(), has_password=False, enabled=False),
+    "console_profile_bare": profile(roles=(), companies=(), has_password=False, enabled=False, sessions=0),
+    "console_profile_done": profile(done=views.PersonDone.CHANGED, logs_in=False),
+    "console_profile_wrong": profile(problem="The last operator stays.", status=409),
+    "console_users_wrong": users(invites=False, email="x", problem="An email address is NAME@HOST.", status=400),
+    "console_link": views.LinkShown(
+        brand=BRAND,
+        frame=frame("breeze-test", views.Room.USERS),
+        email=OWNER,
+        link="https://id.example/breeze-test/password?link=" + "Qz9_" * 12,
+        ends=Instant(NOW + 7 * DAY),
+        profile_url="/admin/breeze-test/users/user_1",
+    ),
     "console_organisations": organisations(),
     "console_organisations_none": organisations(lines=()),
     "console_organisations_sought": organisations(lines=(), sought="999"),
     "console_organisation": organisation(
-        views.MemberLine(email=OWNER, administrator=True, since=NOW, url="/admin/breeze-test/users/user_1"),
-        views.MemberLine(email="ida@bakeriet.example", administrator=False, since=NOW, url=None),
+        views.MemberLine(
+            user_id="user_1", email=OWNER, administrator=True, since=NOW, url="/admin/breeze-test/users/user_1"
+        ),
+        views.MemberLine(user_id="user_1", email="ida@bakeriet.example", administrator=False, since=NOW, url=None),
     ),
     "console_organisation_empty": organisation(),
     "console_clients": clients("", LINES, next_url="/admin/breeze-test/clients?after=x"),

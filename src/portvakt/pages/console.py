@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 from portvakt.pages.console_frame import Crumb, Door, Environment, Frame, OtherMeans, Room
 from portvakt.pages.console_people import (
     Belonging,
+    LinkShown,
     MemberLine,
     OrganisationLine,
     OrganisationPage,
     Organisations,
+    PersonDone,
     Profile,
     UserLine,
     Users,
@@ -44,6 +46,7 @@ __all__ = [
     "Environments",
     "Filled",
     "Frame",
+    "LinkShown",
     "LogLine",
     "LogPage",
     "MemberLine",
@@ -51,6 +54,7 @@ __all__ = [
     "OrganisationPage",
     "Organisations",
     "OtherMeans",
+    "PersonDone",
     "Profile",
     "Room",
     "SecretLine",
@@ -373,12 +377,18 @@ class Stopped:
     reference: str
     back_url: str
 
+    @property
+    def status(self) -> int:
+        """The status of the reply."""
+        return self.why.status
+
 
 ConsoleView = (
     Environments
     | Settings
     | Users
     | Profile
+    | LinkShown
     | Organisations
     | OrganisationPage
     | ClientList

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from portvakt.model.values import Instant
     from portvakt.pages.console_frame import Frame, OtherMeans
     from portvakt.pages.views import Brand
+
+
+class PersonDone(Enum):
+    """What was just done to a user or an organisation."""
+
+    CREATED = "created"
+    CHANGED = "changed"
+    ENABLED = "enabled"
+    DISABLED = "disabled"
+    LOGGED_OUT = "logged_out"
+    AGAIN = "again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,11 +36,21 @@ class UserLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Users:
-    """The users of an issuer, or those whose address begins with `sought` (the search sends `q` to `search_url`)."""
+    """The users of an issuer, or those whose address begins with `sought` (the search sends `q` to `search_url`).
+
+    Posts `email` and `roles` to `search_url`, for a new one, who is invited where there are log-ins. `problem`: why
+    there is none, in English.
+    """
 
     brand: Brand
     frame: Frame
     search_url: str
+    csrf: str = field(repr=False)
+    invites: bool
+    email: str = ""
+    roles: str = ""
+    problem: str = ""
+    status: int = 200
     sought: str
     lines: tuple[UserLine, ...]
     next_url: str | None
@@ -47,7 +69,10 @@ class Belonging:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """A user."""
+    """A user. Posts `version` and `do` (enable, disable, link, log_out, change) to `action`; change: `roles`.
+
+    `logs_in`: whether anybody does, at this issuer. `sessions`: in how many browsers they are logged in.
+    """
 
     brand: Brand
     frame: Frame
@@ -60,6 +85,27 @@ class Profile:
     companies: tuple[Belonging, ...]
     clients_url: str
     log_url: str
+    action: str
+    csrf: str = field(repr=False)
+    version: int
+    logs_in: bool
+    sessions: int
+    means: OtherMeans
+    done: PersonDone | None = None
+    problem: str = ""
+    status: int = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkShown:
+    """A link by which a user chooses a password, for whoever sends it to them."""
+
+    brand: Brand
+    frame: Frame
+    email: str
+    link: str = field(repr=False)
+    ends: Instant
+    profile_url: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,21 +120,30 @@ class OrganisationLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Organisations:
-    """The organisations of an issuer, or those whose name or number begins with `sought`."""
+    """The organisations of an issuer, or those whose name or number begins with `sought`.
+
+    Posts `number` and `name` to `search_url`, for a new one.
+    """
 
     brand: Brand
     frame: Frame
     search_url: str
+    csrf: str = field(repr=False)
     sought: str
     lines: tuple[OrganisationLine, ...]
     next_url: str | None
     means: OtherMeans
+    number: str = ""
+    name: str = ""
+    problem: str = ""
+    status: int = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberLine:
     """One member of an organisation. `url`: their profile, None where that is not shown."""
 
+    user_id: str
     email: str
     administrator: bool
     since: Instant
@@ -97,7 +152,11 @@ class MemberLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrganisationPage:
-    """An organisation and its members, a page at a time."""
+    """An organisation and its members, a page at a time.
+
+    Posts `do` to `action`: enable, disable (with `version`); add (`email`, `administrator`); remove, raise and lower
+    (`user`: whether a member administers it).
+    """
 
     brand: Brand
     frame: Frame
@@ -108,3 +167,11 @@ class OrganisationPage:
     next_url: str | None
     clients_url: str
     log_url: str | None
+    action: str
+    csrf: str = field(repr=False)
+    version: int
+    means: OtherMeans
+    done: PersonDone | None = None
+    email: str = ""
+    problem: str = ""
+    status: int = 200

@@ -70,6 +70,7 @@ _TEMPLATES: dict[type[View | ConsoleView], str] = {
     console.Settings: "console_settings.html",
     console.Users: "console_users.html",
     console.Profile: "console_profile.html",
+    console.LinkShown: "console_link.html",
     console.Organisations: "console_organisations.html",
     console.OrganisationPage: "console_organisation.html",
     console.ClientList: "console_clients.html",
@@ -157,11 +158,9 @@ def render(view: View | ConsoleView, locale: Locale, *, other_language: str | No
 
 
 def _status(view: View | ConsoleView) -> int:
+    if isinstance(view, console.ConsoleView):
+        return int(getattr(view, "status", 200))
     match view:
-        case console.ClientForm(status=status) | console.ClientPage(status=status):
-            return status
-        case console.Stopped(why=why):
-            return why.status
         case LogIn(problem=LogInProblem() as problem):
             return _LOG_IN_STATUS[problem]
         case Problem(fault=fault):

@@ -49,8 +49,7 @@ CONSOLE_EN = {
     "console.users_not_found": "No user\u2019s email begins like that. Check the spelling, or search for fewer "
     "letters.",
     "console.users_none": "There are no users here yet",
-    "console.users_none_text": "Make the first one with the command below, user create instead of user list, or "
-    "by the API.",
+    "console.users_none_text": "Add the first one below.",
     "console.nothing_found": "Nothing found",
     "console.manage_clients": "Manage OAuth clients",
     "console.see_log": "Audit log",
@@ -63,8 +62,7 @@ CONSOLE_EN = {
     "console.organisations_search": "Search by name or number",
     "console.organisations_not_found": "No organisation\u2019s name or number begins like that.",
     "console.organisations_none": "There are no organisations here yet",
-    "console.organisations_none_text": "Make the first one with the command below, organisation create instead of "
-    "organisation list, or by the API.",
+    "console.organisations_none_text": "Add the first one below. A client, and what users give, may belong to one.",
     "console.members": "Members",
     "console.no_members": "Nobody belongs to this organisation yet.",
     "console.since_when": "since {when}",
@@ -74,8 +72,8 @@ CONSOLE_EN = {
     "console.clients_not_found": "No client\u2019s name begins like that. Check the spelling, or search for fewer "
     "letters.",
     "console.clients_none": "There are no OAuth clients here yet",
-    "console.clients_none_text": "A client is a program\u2019s account: with its id and secret the program gets tokens "
-    "for the API. Create one for each program.",
+    "console.clients_none_text": "A client is a program\u2019s account: with its id and secret the program gets "
+    "tokens for the API. Create one for each program.",
     "console.create": "Create OAuth client",
     "console.owner": "Owner",
     "console.secrets": "Secrets",
@@ -87,8 +85,8 @@ CONSOLE_EN = {
     "console.live_until": "{live} live, until {when}",
     "console.change_title": "Change {client}",
     "console.not_done": "Nothing was saved.",
-    "console.name_hint": "What people will know it by. Where it acts for users, they see this name when "
-    "they are asked.",
+    "console.name_hint": "What people will know it by. Where it acts for users, they see this name "
+    "when they are asked.",
     "console.description": "Description",
     "console.description_hint": "Optional. What it is for, and who to ask about it.",
     "console.owner_email": "Owner\u2019s email",
@@ -96,8 +94,8 @@ CONSOLE_EN = {
     "console.organisation": "Organisation number",
     "console.organisation_hint": "Optional. With a number the client belongs to that organisation instead.",
     "console.redirect_uris": "Redirect URIs",
-    "console.redirect_hint": "One on each line: where users are sent back to. Without any, the client acts for "
-    "itself alone.",
+    "console.redirect_hint": "One on each line: where users are sent back to. Without any, the client "
+    "acts for itself alone.",
     "console.scopes": "Scopes",
     "console.scopes_known": "What it may ask for, with spaces between. There are: {scopes}.",
     "console.scopes_hint": "What it may ask for, with spaces between, such as: read write.",
@@ -132,10 +130,10 @@ CONSOLE_EN = {
     "console.done.revoked": "The secret is revoked and no longer works.",
     "console.done.again": "You have logged in again. Nothing was changed yet: do it once more.",
     "console.wrong.name": "Nothing was changed: what you typed is not the client\u2019s name.",
-    "console.wrong.in_use": "Nothing was changed: the secret was used within the last hour. Type the client\u2019s "
-    "name to revoke it anyway.",
-    "console.wrong.changed": "Nothing was changed: somebody else changed the client meanwhile. Here it is as "
-    "it is now.",
+    "console.wrong.in_use": "Nothing was changed: the secret was used within the last hour. Type the "
+    "client\u2019s name to revoke it anyway.",
+    "console.wrong.changed": "Nothing was changed: somebody else changed the client meanwhile. Here it "
+    "is as it is now.",
     "console.wrong.refused": "Nothing was changed.",
     "console.change": "Change",
     "console.about": "Client",
@@ -150,19 +148,52 @@ CONSOLE_EN = {
     "console.no_end": "Never",
     "console.used_from": "from {address}",
     "console.revoke": "Revoke",
-    "console.revoke_in_use": "This secret was used within the last hour: a program still depends on it and "
-    "will be cut off. To be gentle, rotate with an overlap instead.",
+    "console.revoke_in_use": "This secret was used within the last hour: a program still depends on it "
+    "and will be cut off. To be gentle, rotate with an overlap instead.",
     "console.revoke_text": "The secret stops working at once. This cannot be undone.",
     "console.revoke_do": "Yes, revoke it",
     "console.rotate": "Rotate secret",
-    "console.rotate_text": "You get a new secret. The older ones go on working for the overlap, so that "
-    "programs can be moved in peace.",
+    "console.rotate_text": "You get a new secret. The older ones go on working for the overlap, so "
+    "that programs can be moved in peace.",
     "console.grace": "The older ones work for",
     "console.grace.0": "End now",
     "console.grace.3600": "1 hour",
     "console.grace.86400": "24 hours",
     "console.grace.604800": "7 days",
     "console.rotate_do": "Make the new secret",
+    "console.user_invite": "Invite user",
+    "console.user_add": "Add user",
+    "console.roles_hint": "With spaces between. developer: may make API applications.",
+    "console.access": "Roles and log-in",
+    "console.link": "Link to choose a password",
+    "console.link_text": "Send this link to the user, and to nobody else: whoever has it can choose "
+    "the password. It works once.",
+    "console.link_label": "Link",
+    "console.link_about": "The user gets a link to choose a password. Until then they keep the one they have.",
+    "console.link_make": "Make the link",
+    "console.to_user": "To the user",
+    "console.sessions": "Logged in in {number} browsers",
+    "console.log_out_everywhere": "Log out everywhere",
+    "console.user_disable": "Disable user",
+    "console.user_disable_text": "They are logged out, and their clients and all access that they gave end at once.",
+    "console.user_enable": "Enable user",
+    "console.organisation_add": "Add organisation",
+    "console.organisation_disable": "Disable organisation",
+    "console.organisation_disable_text": "Its clients, and access to it that users gave, are refused until it is "
+    "enabled again.",
+    "console.organisation_enable": "Enable organisation",
+    "console.raise": "Make administrator",
+    "console.lower": "No longer administrator",
+    "console.remove": "Remove from organisation",
+    "console.member_email": "Add a member by email",
+    "console.member_administers": "Administers the organisation",
+    "console.member_add": "Add member",
+    "console.person.created": "It was added.",
+    "console.person.changed": "The changes were saved.",
+    "console.person.enabled": "Enabled again.",
+    "console.person.disabled": "Disabled.",
+    "console.person.logged_out": "The user is logged out everywhere.",
+    "console.person.again": "You have logged in again. Nothing was changed yet: do it once more.",
     "console.danger": "Danger zone",
     "console.disable": "Disable client",
     "console.disable_text": "It is refused until it is enabled again, and its tokens with it.",
@@ -183,11 +214,11 @@ CONSOLE_EN = {
     "console.filter": "Filter",
     "console.back": "Back to the start",
     "console.stop.role.title": "This is for operators",
-    "console.stop.role.text": "You are logged in, but your user is not an operator of this installation. Log "
-    "out, and log in as one.",
+    "console.stop.role.text": "You are logged in, but your user is not an operator of this installation. "
+    "Log out, and log in as one.",
     "console.stop.form.title": "Nothing was changed",
-    "console.stop.form.text": "The form did not come from a page of this log-in, or that log-in has ended. Open "
-    "the page again and try once more.",
+    "console.stop.form.text": "The form did not come from a page of this log-in, or that log-in has "
+    "ended. Open the page again and try once more.",
     "console.stop.not_found.title": "There is no such page",
     "console.stop.not_found.text": "What you are looking for was deleted, is elsewhere, or is not yours to see.",
     "console.act.client.created": "Client created",

@@ -26,8 +26,8 @@ CONSOLE_NB = {
     "console.advanced_text": "API-applikasjonene dine: programmene som får tokener til API-et, og "
     "hemmelighetene deres.",
     "console.stop.developer.title": "Her er det ingenting for deg å stille inn",
-    "console.stop.developer.text": "For å lage API-applikasjoner trenger du rollen developer, eller å administrere "
-    "en organisasjon. Be en operatør om det.",
+    "console.stop.developer.text": "For å lage API-applikasjoner trenger du rollen developer, eller å "
+    "administrere en organisasjon. Be en operatør om det.",
     "console.enabled": "Aktiv",
     "console.disabled": "Deaktivert",
     "console.search": "Søk",
@@ -49,8 +49,7 @@ CONSOLE_NB = {
     "console.users_search": "Søk på e-post",
     "console.users_not_found": "Ingen brukers e-post begynner slik. Sjekk stavemåten, eller søk på færre bokstaver.",
     "console.users_none": "Det er ingen brukere her ennå",
-    "console.users_none_text": "Opprett den første med kommandoen under, med user create i stedet for user list, "
-    "eller via API-et.",
+    "console.users_none_text": "Legg til den første under.",
     "console.nothing_found": "Ingen treff",
     "console.manage_clients": "Administrer OAuth-klienter",
     "console.see_log": "Revisjonslogg",
@@ -63,8 +62,8 @@ CONSOLE_NB = {
     "console.organisations_search": "Søk på navn eller nummer",
     "console.organisations_not_found": "Ingen organisasjons navn eller nummer begynner slik.",
     "console.organisations_none": "Det er ingen organisasjoner her ennå",
-    "console.organisations_none_text": "Opprett den første med kommandoen under, med organisation create i stedet for "
-    "organisation list, eller via API-et.",
+    "console.organisations_none_text": "Legg til den første under. En klient, og det brukere gir tilgang til, kan "
+    "tilhøre en.",
     "console.members": "Medlemmer",
     "console.no_members": "Ingen hører til denne organisasjonen ennå.",
     "console.since_when": "siden {when}",
@@ -73,8 +72,8 @@ CONSOLE_NB = {
     "console.clients_search": "Søk på navn",
     "console.clients_not_found": "Ingen klients navn begynner slik. Sjekk stavemåten, eller søk på færre bokstaver.",
     "console.clients_none": "Det er ingen OAuth-klienter her ennå",
-    "console.clients_none_text": "En klient er et programs konto: med ID og hemmelighet får programmet tokener til "
-    "API-et. Opprett én for hvert program.",
+    "console.clients_none_text": "En klient er et programs konto: med ID og hemmelighet får programmet "
+    "tokener til API-et. Opprett én for hvert program.",
     "console.create": "Opprett OAuth-klient",
     "console.owner": "Eier",
     "console.secrets": "Hemmeligheter",
@@ -86,18 +85,18 @@ CONSOLE_NB = {
     "console.live_until": "{live} aktive, til {when}",
     "console.change_title": "Endre {client}",
     "console.not_done": "Ingenting ble lagret.",
-    "console.name_hint": "Det folk vil kjenne den igjen på. Handler den for brukere, ser de dette navnet "
-    "når de blir spurt.",
+    "console.name_hint": "Det folk vil kjenne den igjen på. Handler den for brukere, ser de dette "
+    "navnet når de blir spurt.",
     "console.description": "Beskrivelse",
     "console.description_hint": "Valgfritt. Hva den er til, og hvem som kan svare på spørsmål om den.",
     "console.owner_email": "Eierens e-post",
-    "console.owner_hint": "Brukeren som eier klienten, og som den handler med rollene til. Står feltet "
-    "tomt, er klienten din.",
+    "console.owner_hint": "Brukeren som eier klienten, og som den handler med rollene til. Står "
+    "feltet tomt, er klienten din.",
     "console.organisation": "Organisasjonsnummer",
     "console.organisation_hint": "Valgfritt. Med et nummer tilhører klienten den organisasjonen i stedet.",
     "console.redirect_uris": "Redirect-URI-er",
-    "console.redirect_hint": "Én på hver linje: hit sendes brukerne tilbake. Uten noen handler klienten bare "
-    "for seg selv.",
+    "console.redirect_hint": "Én på hver linje: hit sendes brukerne tilbake. Uten noen handler klienten "
+    "bare for seg selv.",
     "console.scopes": "Scopes (tilganger)",
     "console.scopes_known": "Det den kan be om, med mellomrom mellom. Disse finnes: {scopes}.",
     "console.scopes_hint": "Det den kan be om, med mellomrom mellom, for eksempel: read write.",
@@ -116,8 +115,8 @@ CONSOLE_NB = {
     "console.created": "OAuth-klienten er klar",
     "console.rotated": "Den nye hemmeligheten er klar",
     "console.once": "Kopier hemmeligheten nå",
-    "console.once_text": "Den vises bare denne ene gangen. Oppbevar den i et hemmelighetshvelv eller en "
-    "miljøvariabel, aldri i kode.",
+    "console.once_text": "Den vises bare denne ene gangen. Oppbevar den i et hemmelighetshvelv eller "
+    "en miljøvariabel, aldri i kode.",
     "console.ends": "Utløper",
     "console.older": "Eldre hemmeligheter",
     "console.older_until": "Virker senest til {when}",
@@ -132,8 +131,8 @@ CONSOLE_NB = {
     "console.done.revoked": "Hemmeligheten er trukket tilbake og virker ikke lenger.",
     "console.done.again": "Du har logget inn på nytt. Ingenting er endret ennå: gjør det en gang til.",
     "console.wrong.name": "Ingenting ble endret: det du skrev, er ikke navnet på klienten.",
-    "console.wrong.in_use": "Ingenting ble endret: hemmeligheten ble brukt den siste timen. Skriv navnet på "
-    "klienten for å trekke den tilbake likevel.",
+    "console.wrong.in_use": "Ingenting ble endret: hemmeligheten ble brukt den siste timen. Skriv "
+    "navnet på klienten for å trekke den tilbake likevel.",
     "console.wrong.changed": "Ingenting ble endret: noen andre endret klienten i mellomtiden. Slik er den nå.",
     "console.wrong.refused": "Ingenting ble endret.",
     "console.change": "Endre",
@@ -149,28 +148,61 @@ CONSOLE_NB = {
     "console.no_end": "Aldri",
     "console.used_from": "fra {address}",
     "console.revoke": "Trekk tilbake",
-    "console.revoke_in_use": "Denne hemmeligheten ble brukt den siste timen: et program er fortsatt avhengig "
-    "av den og blir stengt ute. Vil du være skånsom, kan du rotere med overlapp i "
-    "stedet.",
+    "console.revoke_in_use": "Denne hemmeligheten ble brukt den siste timen: et program er fortsatt "
+    "avhengig av den og blir stengt ute. Vil du være skånsom, kan du rotere med "
+    "overlapp i stedet.",
     "console.revoke_text": "Hemmeligheten slutter å virke med en gang. Det kan ikke angres.",
     "console.revoke_do": "Ja, trekk den tilbake",
     "console.rotate": "Roter hemmelighet",
-    "console.rotate_text": "Du får en ny hemmelighet. De eldre virker videre i overlappen, så programmene "
-    "kan flyttes i ro og mak.",
+    "console.rotate_text": "Du får en ny hemmelighet. De eldre virker videre i overlappen, så "
+    "programmene kan flyttes i ro og mak.",
     "console.grace": "De eldre virker i",
     "console.grace.0": "Avslutt nå",
     "console.grace.3600": "1 time",
     "console.grace.86400": "24 timer",
     "console.grace.604800": "7 dager",
     "console.rotate_do": "Lag den nye hemmeligheten",
+    "console.user_invite": "Inviter bruker",
+    "console.user_add": "Legg til bruker",
+    "console.roles_hint": "Med mellomrom mellom. developer: kan lage API-applikasjoner.",
+    "console.access": "Roller og innlogging",
+    "console.link": "Lenke for å velge passord",
+    "console.link_text": "Send denne lenken til brukeren, og til ingen andre: den som har den, kan "
+    "velge passordet. Den virker én gang.",
+    "console.link_label": "Lenke",
+    "console.link_about": "Brukeren får en lenke for å velge passord. Til da beholder de det de har.",
+    "console.link_make": "Lag lenken",
+    "console.to_user": "Til brukeren",
+    "console.sessions": "Logget inn i {number} nettlesere",
+    "console.log_out_everywhere": "Logg ut overalt",
+    "console.user_disable": "Deaktiver bruker",
+    "console.user_disable_text": "De logges ut, og klientene deres og all tilgang de har gitt, avsluttes med en gang.",
+    "console.user_enable": "Aktiver bruker",
+    "console.organisation_add": "Legg til organisasjon",
+    "console.organisation_disable": "Deaktiver organisasjon",
+    "console.organisation_disable_text": "Klientene dens, og tilgang som brukere har gitt til den, avvises til den "
+    "aktiveres igjen.",
+    "console.organisation_enable": "Aktiver organisasjon",
+    "console.raise": "Gjør til administrator",
+    "console.lower": "Ikke lenger administrator",
+    "console.remove": "Fjern fra organisasjonen",
+    "console.member_email": "Legg til et medlem med e-post",
+    "console.member_administers": "Administrerer organisasjonen",
+    "console.member_add": "Legg til medlem",
+    "console.person.created": "Lagt til.",
+    "console.person.changed": "Endringene ble lagret.",
+    "console.person.enabled": "Aktivert igjen.",
+    "console.person.disabled": "Deaktivert.",
+    "console.person.logged_out": "Brukeren er logget ut overalt.",
+    "console.person.again": "Du har logget inn på nytt. Ingenting er endret ennå: gjør det en gang til.",
     "console.danger": "Faresone",
     "console.disable": "Deaktiver klient",
     "console.disable_text": "Den blir avvist til den aktiveres igjen, og tokenene dens med den.",
     "console.enable": "Aktiver klient",
     "console.enable_text": "Den kan få tokener igjen.",
     "console.delete": "Slett klient",
-    "console.delete_text": "Klienten forsvinner med hemmelighetene og all tilgang som brukere har gitt den. "
-    "Det kan ikke angres.",
+    "console.delete_text": "Klienten forsvinner med hemmelighetene og all tilgang som brukere har gitt "
+    "den. Det kan ikke angres.",
     "console.delete_do": "Ja, slett den",
     "console.log_act": "Hva som skjedde",
     "console.log_any": "Hva som helst",
@@ -184,8 +216,8 @@ CONSOLE_NB = {
     "console.filter": "Filtrer",
     "console.back": "Tilbake til start",
     "console.stop.role.title": "Dette er for operatører",
-    "console.stop.role.text": "Du er logget inn, men brukeren din er ikke operatør for denne installasjonen. "
-    "Logg ut, og logg inn som en operatør.",
+    "console.stop.role.text": "Du er logget inn, men brukeren din er ikke operatør for denne "
+    "installasjonen. Logg ut, og logg inn som en operatør.",
     "console.stop.form.title": "Ingenting ble endret",
     "console.stop.form.text": "Skjemaet kom ikke fra en side i denne innloggingen, eller innloggingen er "
     "avsluttet. Åpne siden på nytt og prøv en gang til.",

@@ -12,7 +12,8 @@ from portvakt.pages import console as views
 from portvakt.protocol.govern.actor import actor_of
 from portvakt.server.console_clients import clients_pages
 from portvakt.server.console_log import log_file, log_page
-from portvakt.server.console_people import organisations_pages, users_pages
+from portvakt.server.console_organisations import organisations_pages
+from portvakt.server.console_people import users_pages
 from portvakt.server.console_visit import Visit, log_in_url, parts_below, stop, where
 from portvakt.server.desk import ADMIN
 from portvakt.server.refusal import Refusal

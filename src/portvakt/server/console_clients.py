@@ -14,7 +14,7 @@ from portvakt.server.administering_people import People
 from portvakt.server.as_curl import by_other_means, token_request, variables
 from portvakt.server.console_client import client_page
 from portvakt.server.console_forms import client_form, filled_from, filled_in, life_from, wish_from
-from portvakt.server.console_visit import LINES, path_with
+from portvakt.server.console_visit import LINES, NOTHING_TO_DO, number_in, path_with
 from portvakt.server.refusal import Refusal, found
 from portvakt.store.rows import search_key
 
@@ -217,7 +217,7 @@ async def _client(visit: Visit, client_id: str) -> None:
     if isinstance(done_or_new, views.Done):
         await visit.go(path_with(here, done=done_or_new.value))
     elif done_or_new is not None:
-        grace = min(_number(form, "grace"), GRACE_LIMIT)
+        grace = min(number_in(form, "grace"), GRACE_LIMIT)
         means = client_page(visit, facts).acts.rotate
         await _show_secret(visit, done_or_new, means, older_end=grace)
     else:
@@ -230,7 +230,7 @@ async def _act(visit: Visit, facts: ClientFacts, form: Mapping[str, str]) -> vie
     match form.get("do"):
         case "rotate":
             life = life_from(form.get("expires", ""), form.get("until", ""), visit.now)
-            grace = Seconds(_number(form, "grace"))
+            grace = Seconds(number_in(form, "grace"))
             return await clients.rotate_secret(client_id, grace=grace, expires_in=life, version=version)
         case "revoke":
             secret_id, name = SecretId(form.get("secret", "")), form.get("confirm", "").strip()
@@ -248,7 +248,7 @@ async def _act(visit: Visit, facts: ClientFacts, form: Mapping[str, str]) -> vie
             await clients.delete(client_id, version=version)
             return None
         case _:
-            raise Refusal(Refused("invalid_request", "The form does not say what to do."))
+            raise Refusal(NOTHING_TO_DO)
 
 
 def _is_dangerous(form: Mapping[str, str]) -> bool:
@@ -289,10 +289,4 @@ async def _show_secret(visit: Visit, new: NewSecret, means: views.OtherMeans, *,
 
 
 def _version(form: Mapping[str, str]) -> int:
-    return _number(form, "version")
-
-
-def _number(form: Mapping[str, str], name: str) -> int:
-    """Return a number that our own page filled in; -1, which nothing is, for anything else."""
-    text = form.get(name, "")
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < len("1000000000") else -1
+    return number_in(form, "version")

@@ -1,20 +1,27 @@
-"""The pages of users and organisations, as an operator sees them."""
+"""The pages of users, as an operator sees them: list, invite, show, change, disable."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from portvakt.model.values import OrganisationNumber
 from portvakt.pages import console as views
-from portvakt.server.administering_organisations import Organisations
+from portvakt.protocol.govern.people import UserWish
+from portvakt.protocol.live import session_lives
 from portvakt.server.administering_people import People
 from portvakt.server.as_curl import by_other_means
 from portvakt.server.console_clients import show_clients
-from portvakt.server.console_visit import LINES, path_with
+from portvakt.server.console_visit import LINES, NOTHING_TO_DO, number_in, path_with
+from portvakt.server.inviting import Inviting
+from portvakt.server.links import Links
+from portvakt.server.refusal import Refusal
 
 if TYPE_CHECKING:
-    from portvakt.model.behalf import Member
+    from collections.abc import Mapping
+
+    from portvakt.model.decision import Refused
     from portvakt.model.nouns import User
+    from portvakt.protocol.govern.invitations import Link
     from portvakt.server.console_visit import Visit
 
 _LONGEST = 100
@@ -34,29 +41,38 @@ async def users_pages(visit: Visit, rest: tuple[str, ...]) -> None:
             await visit.stop(views.Stop.NOT_FOUND)
 
 
-async def organisations_pages(visit: Visit, rest: tuple[str, ...]) -> None:
-    """Answer at `/organisations` and below it. Raises: Refusal."""
-    match rest:
-        case ():
-            await _organisations(visit)
-        case (number,):
-            await _organisation(visit, number)
-        case (number, "clients"):
-            organisation = await _of(visit).show(number)
-            await show_clients(visit, organisation=number, above=organisation.name)
-        case _:
-            await visit.stop(views.Stop.NOT_FOUND)
-
-
 def _people(visit: Visit) -> People:
     return People(visit.issuer, visit.store, visit.desk.clock, visit.actor, visit.by)
 
 
-def _of(visit: Visit) -> Organisations:
-    return Organisations(visit.issuer, visit.store, visit.desk.clock, visit.actor, visit.by)
+def _inviting(visit: Visit) -> Inviting:
+    desk = visit.desk
+    links = Links(issuer=visit.issuer, store=desk.store, clock=desk.clock, pepper=desk.pepper, key=desk.links_key)
+    return Inviting(links=links, actor=visit.actor, by=visit.by)
 
 
 async def _users(visit: Visit) -> None:
+    here = f"{visit.root}/users"
+    if not visit.posts:
+        await _show_users(visit)
+        return
+    form = await visit.form()
+    if form is None:
+        await visit.stop(views.Stop.FORM)
+        return
+    email, roles = form.get("email", "").strip(), form.get("roles", "")
+    try:
+        wish = UserWish(roles=frozenset(roles.split()))
+        if visit.issuer.provider.authorize_path is None:
+            person = await _people(visit).create(email, wish)
+            await visit.go(path_with(f"{here}/{person.user.id}", done=views.PersonDone.CREATED.value))
+        else:
+            await _show_link(visit, await _inviting(visit).invite(email, wish))
+    except Refusal as refusal:
+        await _show_users(visit, refusal.refused, email=email, roles=roles)
+
+
+async def _show_users(visit: Visit, refused: Refused | None = None, *, email: str = "", roles: str = "") -> None:
     sought, after = visit.asked("q").strip()[:_LONGEST], visit.asked("after")
     people, here = _people(visit), f"{visit.root}/users"
     if sought:
@@ -65,15 +81,36 @@ async def _users(visit: Visit) -> None:
     else:
         found = await people.page(after=after or None, limit=LINES + 1)
     lines, following = found[:LINES], len(found) > LINES
+    visit.call.refused = refused
     await visit.show(
         views.Users(
             brand=visit.brand,
             frame=visit.framed(),
             search_url=here,
+            csrf=visit.csrf,
+            invites=visit.issuer.provider.authorize_path is not None,
+            email=email,
+            roles=roles,
+            problem="" if refused is None else refused.description,
+            status=200 if refused is None else refused.status,
             sought=sought,
             lines=tuple(_line(user, here) for user in lines),
             next_url=path_with(here, q=sought, after=lines[-1].id) if following else None,
             means=by_other_means(visit.api_url, visit.issuer, "GET", path_with("/users", search=sought), "user list"),
+        )
+    )
+
+
+async def _show_link(visit: Visit, link: Link) -> None:
+    here = f"{visit.root}/users"
+    await visit.show(
+        views.LinkShown(
+            brand=visit.brand,
+            frame=visit.framed(views.Crumb(url=here, room=views.Room.USERS)),
+            email=link.user.email,
+            link=link.url.reveal(),
+            ends=link.expires_at,
+            profile_url=f"{here}/{link.user.id}",
         )
     )
 
@@ -89,9 +126,56 @@ def _line(user: User, here: str) -> views.UserLine:
 
 
 async def _profile(visit: Visit, user_id: str) -> None:
+    """Show a user, or do what a form of their page says."""
+    if not visit.posts:
+        await _show_profile(visit, user_id)
+        return
+    form = await visit.form()
+    if form is None:
+        await visit.stop(views.Stop.FORM)
+        return
+    here = f"{visit.root}/users/{user_id}"
+    if form.get("do") in {"disable", "link", "change"} and not visit.is_recent:
+        await visit.log_in_again(path_with(here, done=views.PersonDone.AGAIN.value))
+        return
+    try:
+        if form.get("do") == "link":
+            await _show_link(visit, await _inviting(visit).reset(user_id))
+            return
+        done = await _act_on_user(visit, user_id, form)
+    except Refusal as refusal:
+        await _show_profile(visit, user_id, refusal.refused)
+        return
+    await visit.go(path_with(here, done=done.value))
+
+
+async def _act_on_user(visit: Visit, user_id: str, form: Mapping[str, str]) -> views.PersonDone:
+    people, version = _people(visit), number_in(form, "version")
+    match form.get("do"):
+        case "disable":
+            await people.set_enabled(user_id, False, version=version)
+            return views.PersonDone.DISABLED
+        case "enable":
+            await people.set_enabled(user_id, True, version=version)
+            return views.PersonDone.ENABLED
+        case "log_out":
+            await people.end_sessions(user_id)
+            return views.PersonDone.LOGGED_OUT
+        case "change":
+            roles = frozenset(form.get("roles", "").split())
+            await people.change(user_id, lambda was: replace(was, roles=roles), version=version)
+            return views.PersonDone.CHANGED
+        case _:
+            raise Refusal(NOTHING_TO_DO)
+
+
+async def _show_profile(visit: Visit, user_id: str, refused: Refused | None = None) -> None:
     person = await _people(visit).show(user_id)
     user, here = person.user, f"{visit.root}/users"
-    belongs = await visit.store.memberships_of(visit.issuer.name, user.id)
+    enabled = user.disabled_at is None
+    verb = "disable" if enabled else "enable"
+    sessions = await visit.store.sessions_of(visit.issuer.name, user.id)
+    visit.call.refused = refused
     await visit.show(
         views.Profile(
             brand=visit.brand,
@@ -100,7 +184,7 @@ async def _profile(visit: Visit, user_id: str) -> None:
             email=user.email,
             roles=tuple(sorted(user.roles)),
             since=user.created_at,
-            enabled=user.disabled_at is None,
+            enabled=enabled,
             has_password=person.has_password,
             companies=tuple(
                 views.Belonging(
@@ -109,66 +193,24 @@ async def _profile(visit: Visit, user_id: str) -> None:
                     administrator=one.administrator,
                     url=f"{visit.root}/organisations/{one.organisation.number}",
                 )
-                for one in belongs
+                for one in person.memberships
             ),
             clients_url=f"{here}/{user.id}/clients",
             log_url=path_with(f"{visit.root}/log", user=user.id),
-        )
-    )
-
-
-async def _organisations(visit: Visit) -> None:
-    sought, after = visit.asked("q").strip()[:_LONGEST], visit.asked("after")
-    of, here = _of(visit), f"{visit.root}/organisations"
-    if sought:
-        found = await of.find(sought, after=await of.show(after) if after else None, limit=LINES + 1)
-    else:
-        found = await of.page(after=after or None, limit=LINES + 1)
-    lines, following = found[:LINES], len(found) > LINES
-    path, command = path_with("/organisations", search=sought), "organisation list"
-    await visit.show(
-        views.Organisations(
-            brand=visit.brand,
-            frame=visit.framed(),
-            search_url=here,
-            sought=sought,
-            lines=tuple(
-                views.OrganisationLine(
-                    number=one.number, name=one.name, enabled=one.disabled_at is None, url=f"{here}/{one.number}"
-                )
-                for one in lines
+            action=f"{here}/{user.id}",
+            csrf=visit.csrf,
+            version=user.version,
+            logs_in=visit.issuer.provider.authorize_path is not None,
+            sessions=sum(session_lives(one, user, visit.now) for one in sessions),
+            means=by_other_means(
+                visit.api_url, visit.issuer, "POST", f"/users/{user.id}/{verb}", f"user {verb} {user.email}"
             ),
-            next_url=path_with(here, q=sought, after=lines[-1].number) if following else None,
-            means=by_other_means(visit.api_url, visit.issuer, "GET", path, command),
+            done=_done(visit),
+            problem="" if refused is None else refused.description,
+            status=200 if refused is None else refused.status,
         )
     )
 
 
-async def _organisation(visit: Visit, number: str) -> None:
-    of, here = _of(visit), f"{visit.root}/organisations"
-    organisation = await of.show(OrganisationNumber(number))
-    found = await of.members(number, after=visit.asked("after") or None, limit=LINES + 1)
-    lines = found[:LINES]
-    own = f"{here}/{organisation.number}"
-    await visit.show(
-        views.OrganisationPage(
-            brand=visit.brand,
-            frame=visit.framed(views.Crumb(url=here, room=views.Room.ORGANISATIONS)),
-            number=organisation.number,
-            name=organisation.name,
-            enabled=organisation.disabled_at is None,
-            members=tuple(_member(visit, one) for one in lines),
-            next_url=path_with(own, after=lines[-1].user.id) if len(found) > LINES else None,
-            clients_url=f"{own}/clients",
-            log_url=path_with(f"{visit.root}/log", organisation=organisation.number),
-        )
-    )
-
-
-def _member(visit: Visit, one: Member) -> views.MemberLine:
-    return views.MemberLine(
-        email=one.user.email,
-        administrator=one.administrator,
-        since=one.since,
-        url=f"{visit.root}/users/{one.user.id}",
-    )
+def _done(visit: Visit) -> views.PersonDone | None:
+    return next((one for one in views.PersonDone if one.value == visit.asked("done")), None)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 from portvakt.model.audit import ActorKind, By
-from portvakt.model.decision import Refused
+from portvakt.model.decision import INVALID_REQUEST, Refused
 from portvakt.model.values import Instant, Seconds
 from portvakt.pages.console import Room, Stop, Stopped
 from portvakt.server.administering_audit import Log
@@ -37,6 +37,8 @@ RECENT = Seconds(15 * 60)
 
 LINES = 50
 """How many a page lists."""
+
+NOTHING_TO_DO = Refused(INVALID_REQUEST, "The form does not say what to do.", reason="no such act")
 
 _DAY = timedelta(days=1)
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~-]{1,255}){0,6}", re.ASCII)
@@ -186,6 +188,12 @@ async def stop(desk: Desk, call: Call, send: Send, facts: SessionFacts, frame: F
     call.refused = Refused(why.key, "", why.status, reason=f"console: {why.key}")
     view = Stopped(brand=desk.brand, frame=frame, why=why, reference=call.reference, back_url=frame.home_url)
     await desk.show(call, send, view, desk.locale(call, users=facts.user.locale))
+
+
+def number_in(form: Mapping[str, str], name: str) -> int:
+    """Return a number that our own page filled in; -1, which nothing is, for anything else."""
+    text = form.get(name, "")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < len("1000000000") else -1
 
 
 def tomorrow(now: Instant) -> str:

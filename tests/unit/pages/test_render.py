@@ -47,9 +47,9 @@ ADDRESSES |= {
     "acts",
     "authentication",
 }
-ADDRESSES |= {"authentications"}  # a choice, and of texts that there are
+ADDRESSES |= {"profile_url", "authentications"}  # a choice, and of texts that there are
 OURS = {"csrf", "transaction", "return_to", "made", "earliest", "id", "client_id"}
-OURS |= {"client_secret", "secret_id", "curl", "command", "env", "file_name"}
+OURS |= {"client_secret", "secret_id", "curl", "command", "env", "file_name", "link", "user_id"}
 """Members that the server made: they are escaped as all are, and come back as they were."""
 
 HIDDEN = "Bank\u202egro.live\u2028\x00\x1b"

@@ -37,6 +37,7 @@ def used() -> set[str]:
     found |= {f"console.room.{one.value}" for one in console.Room}
     found |= {f"console.state.{one.value}" for one in console.State}
     found |= {f"console.done.{one.value}" for one in console.Done}
+    found |= {f"console.person.{one.value}" for one in console.PersonDone}
     found |= {f"console.wrong.{one.value}" for one in console.Wrong}
     found |= {f"console.stop.{one.key}.{part}" for one in console.Stop for part in ("title", "text")}
     found |= {f"console.act.{one.value}" for one in Act}
