@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -43,7 +44,7 @@ async def log_page(visit: Visit) -> None:
     following, entries = await visit.log.page(_filter(sought), before=number, limit=LINES)
     names = await _names(visit, entries)
     here, filters = f"{visit.root}/log", {one: getattr(sought, one) for one in _FILTERS}
-    options = "".join(f" --{name} {value}" for name, value in filters.items() if value and name != "day")
+    options = "".join(f" --{name} {shlex.quote(value)}" for name, value in filters.items() if value and name != "day")
     path = path_with("/audit", **{name: value for name, value in filters.items() if name != "day"})
     await visit.show(
         views.LogPage(

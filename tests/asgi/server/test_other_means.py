@@ -1,4 +1,4 @@
-"""What the console shows as API call and as command: an operation of the API's document, and a command that there is."""
+"""What the console shows as API call and as command is an operation of the API, and a command that there is."""
 
 from __future__ import annotations
 
@@ -81,3 +81,16 @@ async def test_each_command_is_there_with_the_options_that_are_shown(
 
     assert len(commands) >= len(PAGES)
     assert unknown == []
+
+
+async def test_what_a_link_carries_is_a_word_of_the_command_and_no_command(administered: Administered) -> None:
+    """Somebody may be sent a link to the log, and paste what it shows."""
+    browser = await signed_in(administered, OPERATOR)
+
+    page = await browser.get(f"{ROOT}/log?client=x%3B+rm+-rf+%2F+%23&actor=%24%28id%29")
+    command, curl = (
+        html.unescape(text) for text in re.findall(r"<pre[^>]*><code>(.*?)</code></pre>", page.text, re.DOTALL)[::-1]
+    )
+
+    assert shlex.split(command)[3:7] == ["--client", "x; rm -rf / #", "--actor", "$(id)"]
+    assert shlex.split(curl.replace("\\\n", ""))[1].endswith("/audit?client=x%3B+rm+-rf+%2F+%23&actor=%24%28id%29")
