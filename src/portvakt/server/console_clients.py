@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,8 @@ from portvakt.model.decision import Refused
 from portvakt.model.nouns import ClientAuthentication
 from portvakt.model.values import Seconds, SecretId
 from portvakt.pages import console as views
-from portvakt.protocol.govern.secrets import GRACE_LIMIT, lives
+from portvakt.protocol.govern.secrets import GRACE_LIMIT, IN_USE, lives
+from portvakt.protocol.own_scopes import OWN_SCOPES
 from portvakt.server.administering_people import People
 from portvakt.server.as_curl import by_other_means, token_request, variables
 from portvakt.server.console_client import client_page
@@ -71,10 +73,10 @@ async def show_clients(
     crumbs = () if not above else (views.Crumb(url=here.rpartition("/")[0], name=above),)
     command = "client list"
     if owner is not None:
-        command += f" --owner {owner.email}"
+        command += f" --owner {shlex.quote(owner.email)}"
         new = path_with(new, owner=owner.email) if above else new
     elif organisation:
-        command += f" --organisation {organisation}"
+        command += f" --organisation {shlex.quote(organisation)}"
         new = path_with(new, organisation=organisation)
     query = path_with("/clients", owner=whose or "", organisation=organisation)
     await visit.show(
@@ -131,6 +133,9 @@ async def _create(visit: Visit) -> None:
     filled = filled_in(form)
     try:
         wish = wish_from(filled, None, visit.now)
+        if OWN_SCOPES & set(wish.scopes) and not visit.is_recent:  # its secret would administer for as long as it lives
+            await visit.log_in_again(f"{visit.clients_url}/new")
+            return
         owner = await _owner(visit, filled)
         made = await visit.clients.create(wish, owner, organisation=filled.organisation.strip() or None)
     except Refusal as refusal:
@@ -173,6 +178,9 @@ async def _change(visit: Visit, client_id: str) -> None:
         await visit.stop(views.Stop.FORM)
         return
     filled = replace(filled_in(form), authentication=form.get("authentication", filled.authentication))
+    if OWN_SCOPES & {*facts.client.scopes, *filled.scopes.split()} and not visit.is_recent:
+        await visit.log_in_again(f"{visit.clients_url}/{client_id}/change")
+        return
     try:
         await visit.clients.change(client_id, lambda was: wish_from(filled, was, visit.now), version=_version(form))
     except Refusal as refusal:
@@ -206,7 +214,7 @@ async def _client(visit: Visit, client_id: str) -> None:
         await visit.stop(views.Stop.FORM)
         return
     here = f"{visit.clients_url}/{client_id}"
-    if _is_dangerous(form) and not visit.is_recent:
+    if _is_dangerous(form, facts) and not visit.is_recent:
         await visit.log_in_again(path_with(here, done=views.Done.AGAIN.value))
         return
     try:
@@ -251,10 +259,12 @@ async def _act(visit: Visit, facts: ClientFacts, form: Mapping[str, str]) -> vie
             raise Refusal(NOTHING_TO_DO)
 
 
-def _is_dangerous(form: Mapping[str, str]) -> bool:
-    """Whether an act cuts somebody off: then a session that lies open is not enough."""
+def _is_dangerous(form: Mapping[str, str], facts: ClientFacts) -> bool:
+    """Whether an act cuts somebody off, or gives who may administer: then a session that lies open is not enough."""
     do = form.get("do")
-    return do in {"revoke", "disable", "delete"} or (do == "rotate" and form.get("grace") == "0")
+    if do == "rotate":
+        return number_in(form, "grace") < IN_USE or bool(OWN_SCOPES & set(facts.client.scopes))
+    return do in {"revoke", "disable", "delete"}
 
 
 async def _show_refused(visit: Visit, client_id: str, refused: Refused) -> None:

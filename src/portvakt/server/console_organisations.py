@@ -100,7 +100,8 @@ async def _organisation(visit: Visit, number: str) -> None:
         await visit.stop(views.Stop.FORM)
         return
     here = f"{visit.root}/organisations/{number}"
-    if form.get("do") in {"disable", "remove", "raise"} and not visit.is_recent:
+    raises = form.get("do") == "add" and "administrator" in form
+    if (raises or form.get("do") in {"disable", "remove", "raise"}) and not visit.is_recent:
         await visit.log_in_again(path_with(here, done=views.PersonDone.AGAIN.value))
         return
     try:

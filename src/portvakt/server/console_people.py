@@ -60,6 +60,9 @@ async def _users(visit: Visit) -> None:
     if form is None:
         await visit.stop(views.Stop.FORM)
         return
+    if not visit.is_recent:  # the link is shown, and whoever has it is that user: an operator, if the form says so
+        await visit.log_in_again(here)
+        return
     email, roles = form.get("email", "").strip(), form.get("roles", "")
     try:
         wish = UserWish(roles=frozenset(roles.split()))

@@ -179,6 +179,35 @@ async def test_what_is_dangerous_needs_a_log_in_of_the_last_quarter_of_an_hour(a
     assert (await facts(administered)).client.disabled_at is not None
 
 
+@pytest.mark.parametrize("grace", ["0", "00", "1", "3599"])
+async def test_a_session_that_lies_open_cuts_nobody_off_however_it_spells_the_grace(
+    administered: Administered, grace: str
+) -> None:
+    browser = await signed_in(administered, OPERATOR)
+    administered.served.clock.advance(QUARTER + 1)
+
+    stopped = await browser.submit(form_that(await browser.get(MAIN), "rotate"), grace=grace)
+
+    assert stopped.location == f"/portvakt/login?return_to={MAIN}%3Fdone%3Dagain"
+    assert len((await facts(administered)).secrets) == 1
+
+
+async def test_a_session_that_lies_open_gives_no_secret_that_administers(administered: Administered) -> None:
+    browser = await signed_in(administered, OPERATOR)
+    administered.served.clock.advance(QUARTER + 1)
+    new = (await browser.get(f"/admin/{OWN.name}/clients/new")).form("/new")
+    theirs = f"/admin/{OWN.name}/clients/{known(OWN, 'operator').client_id}"
+    change = (await browser.get(f"{MAIN}/change")).form("/change")
+
+    stopped = [
+        await browser.submit(new, name="thief", scopes="portvakt:manage"),
+        await browser.submit(change, scopes="portvakt:manage"),
+        await browser.submit(form_that(await browser.get(theirs), "rotate"), grace="86400"),
+    ]
+
+    assert {page.location.partition("?")[0] for page in stopped} == {"/portvakt/login"}
+
+
 async def test_a_client_is_made_for_a_user_and_its_secret_is_seen_once(administered: Administered) -> None:
     browser = await signed_in(administered, OPERATOR)
     page = await browser.get(f"{CLIENTS}/new?owner=owner%40example.com")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,10 @@ import pytest
 
 from administered import ACME, ADMINISTRATOR, BAKERY, DEVELOPER, FOUNDRY, MEMBER, OPERATOR, OTHER, OWN
 from browsers import admin, signed_in
-from portvakt.model.values import OrganisationNumber
+from builders import NOW
+from portvakt.model.change import AddUser, Applied
+from portvakt.model.nouns import User
+from portvakt.model.values import OrganisationNumber, UserId
 
 if TYPE_CHECKING:
     from administered import Administered
@@ -166,3 +170,30 @@ async def test_what_is_dangerous_to_people_needs_a_recent_log_in(administered: A
 
     assert {page.location.partition("?")[0] for page in stopped} == {"/portvakt/login"}
     assert ADMINISTRATOR.email in (await browser.get(company)).text
+
+
+async def test_a_session_that_lies_open_makes_no_operator_and_no_administrator(administered: Administered) -> None:
+    browser = await signed_in(administered, OPERATOR)
+    administered.served.clock.advance(QUARTER + 1)
+    invites = (await browser.get(f"/admin/{OWN.name}/users")).form("/users")
+    adds = form_that(await browser.get(f"{COMPANIES}/{BAKERY}"), "add")
+
+    stopped = [
+        await browser.submit(invites, email="thief@example.no", roles="operator"),
+        await browser.submit(adds, email=MEMBER.email, administrator="on"),
+    ]
+
+    store = administered.served.store
+    assert {page.location.partition("?")[0] for page in stopped} == {"/portvakt/login"}
+    assert await store.user_by_email(OWN.name, "thief@example.no") is None
+    assert await store.administered(ACME.name, MEMBER.user_id) == frozenset()
+
+
+async def test_an_address_is_a_word_of_the_command_that_is_shown(administered: Administered) -> None:
+    odd = User(id=UserId("user_odd"), issuer=ACME.name, email="x;curl|sh@example.no", created_at=NOW)
+    assert await administered.served.store.apply([AddUser(odd)]) == Applied()
+
+    page = await (await signed_in(administered, OPERATOR)).get(f"{USERS}/user_odd/clients")
+
+    (command,) = re.findall(r"portvakt client list [^<]*", html.unescape(page.text))
+    assert f" --owner '{odd.email}' " in command
