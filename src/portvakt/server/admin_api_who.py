@@ -82,9 +82,12 @@ class Doorkeeper:
         issuer, keys = found
         rules = Rules(issuer=issuer.url, audience=self._own.audience, provider=issuer.provider, leeway=Seconds(0))
         verdict = admit(token, rules=rules, keys=await keys.keys(), now=now)
-        if isinstance(verdict, Verified):
-            return issuer, verdict
-        raise _refusal((verdict if isinstance(verdict, Refused) else verdict.refused).reason)
+        if not isinstance(verdict, Verified):
+            raise _refusal((verdict if isinstance(verdict, Refused) else verdict.refused).reason)
+        rests_on = (verdict.client_id, verdict.subject, verdict.organisation_number, verdict.issued_at)
+        if await self._store.is_taken_back(issuer.name, *rests_on):  # as guards have it: what began again gets new ones
+            raise _refusal("what it rests on had ended")
+        return issuer, verdict
 
     async def _client(self, call: Call, issuer: Issuer, verified: Verified) -> Who:
         """A client that acts for itself may do what its owner may, or administer the organisation that it is of."""

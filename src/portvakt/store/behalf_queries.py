@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Integer, and_, bindparam, func, select
+from sqlalchemy import Integer, and_, bindparam, func, or_, select
 
 from portvakt.store.rows import FACTS
 from portvakt.store.schema import (
@@ -201,3 +201,14 @@ REVOCATIONS_AFTER = (
     .order_by(REVOCATIONS.c.sequence, REVOCATIONS.c.id)
 )
 """The next revocations, and all that share the last one's number, or a reader would go on behind them."""
+
+TAKEN_BACK = (
+    select(REVOCATIONS.c.id)
+    .where(
+        REVOCATIONS.c.issuer == ISSUER,
+        REVOCATIONS.c.id.in_([bindparam("client_id"), bindparam("subject"), bindparam("organisation")]),
+        or_(REVOCATIONS.c.before.is_(None), REVOCATIONS.c.before >= bindparam("issued_at")),
+    )
+    .limit(1)
+)
+"""Whether something that a token names had ended when it was issued, or since: ids of two kinds are never alike."""

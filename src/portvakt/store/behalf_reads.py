@@ -132,6 +132,14 @@ class BehalfReads(Asking):
         revocations = [rows.noun_from(Revocation, row) for row in found]
         return (revocations[-1].sequence if revocations else after), revocations
 
+    async def is_taken_back(
+        self, issuer: IssuerName, client_id: ClientId, subject: str, organisation: str | None, issued_at: Instant
+    ) -> bool:
+        """Whether a token's client, user or organisation ended after it was issued, also if it began again since."""
+        named: dict[str, str | None] = {"client_id": client_id, "subject": subject, "organisation": organisation}
+        read = queries.TAKEN_BACK
+        return bool(await self._read("read revocations", read, issuer=issuer, issued_at=issued_at, **named))
+
     async def _with_digest(
         self, doing: str, query: Select[Any], issuer: IssuerName, digest: bytes
     ) -> Sequence[RowMapping]:

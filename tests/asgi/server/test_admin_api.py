@@ -225,6 +225,28 @@ async def test_G7_a_token_of_what_was_disabled_is_dead_at_once(
     assert (await administered.ask(who, "GET", "/issuers")).status == 401
 
 
+@pytest.mark.parametrize(
+    ("who", "what"),
+    [
+        (DEVELOPER, f"clients/{known(ACME, 'developer').client_id}"),
+        (DEVELOPER, f"users/{DEVELOPER.user_id}"),
+        (COMPANYS_PROGRAM, f"organisations/{BAKERY}"),
+    ],
+)
+async def test_G7_a_token_stays_dead_when_what_was_disabled_is_enabled_again(
+    administered: Administered, who: Role, what: str
+) -> None:
+    old = await administered.token(who)
+    administered.served.clock.advance(1)
+    for act in ("disable", "enable"):
+        assert (await administered.ask(OPERATOR, "POST", f"/issuers/acme/{what}/{act}")).status == 200
+    administered.served.clock.advance(1)
+    administered.tokens.clear()
+
+    assert (await administered.ask(old, "GET", "/issuers")).status == 401
+    assert (await administered.ask(who, "GET", "/issuers")).status == 200
+
+
 async def test_Z2_a_role_is_what_the_store_says_now_and_not_what_the_token_says(administered: Administered) -> None:
     store = administered.served.store
     for who in (OPERATOR, DEVELOPER):

@@ -45,6 +45,7 @@ from portvakt.model.values import (
     FamilyId,
     GrantId,
     Instant,
+    IssuerName,
     OrganisationNumber,
     SecretId,
     SessionId,
@@ -416,6 +417,23 @@ async def test_revocations_are_told_in_pages_that_end_with_a_whole_set(store: St
     later, told = await store.revocations(ACME, cursor, 2)
     assert told == [Revocation(issuer=ACME, sequence=later, kind=Ended.GRANT, id="g5", before=None, until=Instant(500))]
     assert later > cursor
+
+
+async def test_a_token_is_taken_back_by_the_end_of_what_it_names_but_not_by_an_earlier_one(store: Store) -> None:
+    ended = [(Ended.CLIENT, "client_a", 50), (Ended.ORGANISATION, "312047152", 50), (Ended.USER, "user_a", None)]
+    for kind, name, before in ended:
+        until = None if before is None else Instant(before)
+        await applied(store, [AddRevocation(ACME, kind, GrantId(name), Instant(500), until)])
+
+    async def taken_back(client: str, user: str, company: str | None, at: int, issuer: IssuerName = ACME) -> bool:
+        return await store.is_taken_back(issuer, ClientId(client), user, company, Instant(at))
+
+    assert await taken_back("client_a", "client_a", None, 50)
+    assert await taken_back("client_b", "user_b", "312047152", 50)
+    assert await taken_back("client_b", "user_a", None, 400)
+    assert not await taken_back("client_a", "client_a", "312047152", 51)
+    assert not await taken_back("client_b", "user_b", None, 1)
+    assert not await taken_back("client_a", "user_a", None, 1, IssuerName("other"))
 
 
 async def test_a_cursor_that_no_reader_was_given_finds_nothing_or_all(store: Store) -> None:
