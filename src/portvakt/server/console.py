@@ -58,12 +58,11 @@ class Console:
             await self._environments(call, send, facts)
             return
         issuer = next((one for one in self.issuers if one.name == parts[0]), None)
-        if issuer is None or len(parts) == 1:
-            found = views.Stop.NOT_FOUND
-            if issuer is None:
-                await stop(desk, call, send, facts, self._frame(facts, ()), found)
-            else:
-                await desk.go(call, send, f"{ADMIN}/{issuer.name}/users")
+        if issuer is None:
+            await stop(desk, call, send, facts, self._frame(facts, ()), views.Stop.NOT_FOUND)
+            return
+        if len(parts) == 1:
+            await desk.go(call, send, f"{ADMIN}/{issuer.name}/users")
             return
         visit = Visit(
             call=call,

@@ -60,15 +60,13 @@ async def show_clients(
     `above`: what the owner is called; the page then stands below theirs. `tabs`: whose else there are.
     """
     sought, after = visit.asked("q").strip()[:100], visit.asked("after")
-    clients, whose = visit.clients, owner.id if owner else None
+    whose = owner.id if owner else None
     everything = visit.actor.operator and owner is None and not organisation
     if sought and everything:
-        last = (await clients.show(after)).client if after else None
-        cursor = None if last is None else (search_key(last.name), last.id)
-        lines = await clients.find(sought, after=cursor, limit=LINES + 1)
+        lines = await _found(visit, sought, after)
     else:
         of = organisation or None
-        lines = await clients.page(after=after or None, limit=LINES + 1, owner=whose, organisation=of)
+        lines = await visit.clients.page(after=after or None, limit=LINES + 1, owner=whose, organisation=of)
     here, new = visit.call.scope["path"], f"{visit.clients_url}/new"
     crumbs = () if not above else (views.Crumb(url=here.rpartition("/")[0], name=above),)
     command = "client list"
@@ -97,6 +95,13 @@ async def show_clients(
             means=by_other_means(visit.api_url, visit.issuer, "GET", query, command),
         )
     )
+
+
+async def _found(visit: Visit, sought: str, after: str) -> list[ClientFacts]:
+    """Return a page of those whose name begins with a text, and one more. `after`: the last one that was seen."""
+    last = (await visit.clients.show(after)).client if after else None
+    cursor = None if last is None else (search_key(last.name), last.id)
+    return await visit.clients.find(sought, after=cursor, limit=LINES + 1)
 
 
 def _line(visit: Visit, facts: ClientFacts) -> views.ClientLine:
