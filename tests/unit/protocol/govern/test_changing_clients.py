@@ -26,6 +26,7 @@ from portvakt.protocol.govern.clients import (
     wish_of,
 )
 from portvakt.protocol.govern.secrets import IN_USE, RANDOM_OCTETS, NewSecret, revoke_secret
+from portvakt.protocol.live import why_client_is_dead
 from portvakt.protocol.own_scopes import MANAGE, REVOCATIONS
 
 DEVELOPER = Actor(issuer=ISSUER, user=a_user().id, developer=True)
@@ -89,6 +90,7 @@ def test_a_change_that_changes_nothing_is_none() -> None:
         {"redirect_uris": ("http://example.com/cb",)},
         {"grants": ("implicit",)},
         {"authentication": ClientAuthentication.NONE},
+        {"authentication": ClientAuthentication.NONE, "grants": (), "redirect_uris": ("https://app.example/cb",)},
         {"token_quota": Quota(0, Seconds(60))},
         {"token_quota": Quota(1, Seconds(86_401))},
     ],
@@ -129,6 +131,16 @@ def test_a_client_of_an_organisation_is_told_of_to_that_organisation() -> None:
     notes = [change.event for change in decision.changes if isinstance(change, Note)]
     assert [note.act for note in notes] == [Act.CLIENT_CREATED, Act.SECRET_CREATED]
     assert {(note.user, note.organisation) for note in notes} == {(None, acme.number)}
+
+
+def test_G7_a_client_of_an_organisation_lives_as_long_as_that_does() -> None:
+    acme = Organisation(issuer=ISSUER, number=OrganisationNumber("123456789"), name="Acme", created_at=NOW)
+    mine = a_client()
+    facts = replace(mine, client=replace(mine.client, organisation=acme.number), organisation=acme)
+
+    assert not why_client_is_dead(replace(facts, owner=replace(facts.owner, disabled_at=NOW)))
+    assert why_client_is_dead(replace(facts, organisation=replace(acme, disabled_at=NOW)))
+    assert why_client_is_dead(replace(facts, organisation=None))
 
 
 def test_Z7_a_deleted_client_is_told_to_the_guards() -> None:
