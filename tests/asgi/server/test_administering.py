@@ -102,7 +102,7 @@ async def test_a_public_client_has_no_secret_and_gets_none(administration: Admin
 @pytest.mark.parametrize(
     ("wish", "text"),
     [
-        ({"name": ""}, "A client needs a name of 1 to 100 printable characters."),
+        ({"name": ""}, "A client needs a name of 1 to 100 printable characters, without spaces at its ends."),
         ({"name": "x", "scopes": ["a b"]}, "A scope is one word of printable ASCII."),
         ({"name": "x", "expires_in": Seconds(0)}, "The secret would never have lived."),
     ],

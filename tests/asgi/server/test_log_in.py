@@ -353,6 +353,7 @@ ELSEWHERE: tuple[str, ...] = (
     "/login",
     "/api/v1/oauth2/authorize/../../evil",
     "/api/v1/oauth2/authorize%2f..",
+    "/settings/../logout",
     "/account/\u2028",
     "",
     "/account?" + "x" * 9000,

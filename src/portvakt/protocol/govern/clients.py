@@ -201,8 +201,9 @@ def delete_client(facts: ClientFacts, *, now: Instant) -> Granted[None]:
 
 def _wrong_wish(issuer: Issuer, wish: Wish, actor: Actor, was: Client | None = None) -> str:
     """Return what is wrong with a wish, or an empty text. `was`: the client that it would change."""
-    if not wish.name.strip() or len(wish.name) > NAME_CHARACTERS or not wish.name.isprintable():
-        return f"A client needs a name of 1 to {NAME_CHARACTERS} printable characters."
+    named = wish.name and wish.name == wish.name.strip() and wish.name.isprintable()
+    if not named or len(wish.name) > NAME_CHARACTERS:
+        return f"A client needs a name of 1 to {NAME_CHARACTERS} printable characters, without spaces at its ends."
     if len(wish.description) > DESCRIPTION_CHARACTERS or not wish.description.isprintable():
         return f"A description has at most {DESCRIPTION_CHARACTERS} printable characters."
     if wish.expires_in is not None and wish.expires_in < 1:

@@ -82,6 +82,7 @@ def test_a_secret_may_have_no_end() -> None:
     [
         Wish(name=""),
         Wish(name="  "),
+        Wish(name=" x"),
         Wish(name="x" * (NAME_CHARACTERS + 1)),
         Wish(name="a\nb"),
         Wish(name="a\u202eb"),
