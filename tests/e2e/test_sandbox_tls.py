@@ -77,7 +77,7 @@ def test_every_address_that_is_told_or_published_is_https(told: dict[str, Any]) 
     resource = curl_json(f"curl --cacert {ca} {told['base_url']}/.well-known/oauth-protected-resource/standard/api")
     challenge = curl(f"curl --cacert {ca} -i {standard['api_url']}/echo").out
 
-    assert list(told) == ["ready", "base_url", "ca_file", "issuers"]
+    assert list(told) == ["ready", "base_url", "ca_file", "issuers", "admin"]
     assert told["base_url"].startswith("https://127.0.0.1:")
     assert metadata[0] == resource[0] == 200
     assert json.loads(metadata[1])["issuer"] == standard["base_url"] == f"{told['base_url']}/standard"
