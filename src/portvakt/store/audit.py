@@ -46,8 +46,8 @@ def page_of_log(chosen: str | None) -> Select[Any]:
 
 PAGES_OF_LOG: Mapping[str | None, Select[Any]] = {chosen: page_of_log(chosen) for chosen in (None, *INDEXED)}
 
-# No LIMIT: it would have PostgreSQL walk all refusals from the newest. A reference is one request's, or nearly so.
-ONE_REFUSAL = select(REFUSALS).where(REFUSALS.c.reference == bindparam("reference")).order_by(REFUSALS.c.number.desc())
+# In no order: for it PostgreSQL would walk all refusals from the newest. A reference is one request's, or nearly so.
+ONE_REFUSAL = select(REFUSALS).where(REFUSALS.c.reference == bindparam("reference"))
 
 PAGE_OF_REFUSALS = (
     select(REFUSALS)
@@ -139,7 +139,7 @@ class Audit(Asking):
         if not is_id(reference):
             return None
         found = await self._read("read a refusal", ONE_REFUSAL, reference=reference)
-        return refusal_from(found[0]) if found else None
+        return refusal_from(max(found, key=lambda row: row["number"])) if found else None
 
     async def refusals(
         self, issuer: IssuerName, client_id: ClientId, before: int | None, limit: int
