@@ -69,7 +69,7 @@ def line(name: str, **changes: object) -> views.ClientLine:
         ends=Instant(NOW + 170 * DAY),
         used=NOW,
     )
-    return replace(good, **changes)  # type: ignore[arg-type]
+    return replace(good, **changes)  # type: ignore[arg-type]  # members by name
 
 
 def clients(owner: str = "", lines: tuple[views.ClientLine, ...] = (), **changes: object) -> views.ClientList:
@@ -85,7 +85,7 @@ def clients(owner: str = "", lines: tuple[views.ClientLine, ...] = (), **changes
         create_url="/admin/breeze-test/clients/new",
         means=MEANS,
     )
-    return replace(good, **changes)  # type: ignore[arg-type]
+    return replace(good, **changes)  # type: ignore[arg-type]  # members by name
 
 
 LINES = (
@@ -114,7 +114,7 @@ def form(**changes: object) -> views.ClientForm:
         means=MEANS,
         back_url="/admin/breeze-test/clients",
     )
-    return replace(good, **changes)  # type: ignore[arg-type]
+    return replace(good, **changes)  # type: ignore[arg-type]  # members by name
 
 
 def secret(state: views.State, last4: str, **changes: object) -> views.SecretLine:
@@ -130,7 +130,7 @@ def secret(state: views.State, last4: str, **changes: object) -> views.SecretLin
         in_use=False,
         means=MEANS,
     )
-    return replace(good, **changes)  # type: ignore[arg-type]
+    return replace(good, **changes)  # type: ignore[arg-type]  # members by name
 
 
 SECRETS = (
@@ -171,7 +171,7 @@ def client(**changes: object) -> views.ClientPage:
         log_url="/admin/breeze-test/log?client=oauth_h4u25ue0hkp84f53nq1j",
         acts=views.ClientActs(rotate=MEANS, enable=MEANS, disable=MEANS, delete=MEANS),
     )
-    return replace(good, **changes)  # type: ignore[arg-type]
+    return replace(good, **changes)  # type: ignore[arg-type]  # members by name
 
 
 def shown(**changes: object) -> views.SecretShown:
@@ -195,7 +195,7 @@ def shown(**changes: object) -> views.SecretShown:
         client_url="/admin/breeze-test/clients/oauth_h4u25ue0hkp84f53nq1j",
         means=MEANS,
     )
-    return replace(good, **changes)  # type: ignore[arg-type]
+    return replace(good, **changes)  # type: ignore[arg-type]  # members by name
 
 
 LOG = (
@@ -251,7 +251,7 @@ def log(lines: tuple[views.LogLine, ...] = LOG, **changes: object) -> views.LogP
         jsonl_url="/admin/breeze-test/log.jsonl",
         means=MEANS,
     )
-    return replace(good, **changes)  # type: ignore[arg-type]
+    return replace(good, **changes)  # type: ignore[arg-type]  # members by name
 
 
 USERS = tuple(
@@ -278,7 +278,7 @@ def users(lines: tuple[views.UserLine, ...] = USERS, **changes: object) -> views
         next_url="/admin/breeze-test/users?after=user_3",
         means=MEANS,
     )
-    return replace(good, **changes)  # type: ignore[arg-type]
+    return replace(good, **changes)  # type: ignore[arg-type]  # members by name
 
 
 def profile(**changes: object) -> views.Profile:
@@ -306,7 +306,7 @@ def profile(**changes: object) -> views.Profile:
         sessions=2,
         means=MEANS,
     )
-    return replace(good, **changes)  # type: ignore[arg-type]
+    return replace(good, **changes)  # type: ignore[arg-type]  # members by name
 
 
 ORGANISATIONS = (
@@ -326,7 +326,7 @@ def organisations(**changes: object) -> views.Organisations:
         next_url=None,
         means=MEANS,
     )
-    return replace(good, **changes)  # type: ignore[arg-type]
+    return replace(good, **changes)  # type: ignore[arg-type]  # members by name
 
 
 def organisation(*members: views.MemberLine) -> views.OrganisationPage:

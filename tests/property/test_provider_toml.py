@@ -113,5 +113,5 @@ def test_the_numbers_of_any_text_that_is_taken_are_read_back(text: str, limit: i
     if {"{limit}", "{window}", "{seconds}"} <= {text[at : text.find("}", at) + 1] for at in range(len(text))}:
         assert heard == said
     else:
-        assert heard.exceeded is not None  # type: ignore[union-attr]
-        assert heard.exceeded.seconds == 5  # type: ignore[union-attr]
+        assert heard.exceeded is not None  # type: ignore[union-attr]  # a refusal, as the line above holds
+        assert heard.exceeded.seconds == 5  # type: ignore[union-attr]  # a refusal, as the line above holds

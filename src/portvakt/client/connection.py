@@ -277,7 +277,7 @@ def _source(
 ) -> TokenSource:
     """Return what gives the tokens of a log-in."""
     from portvakt.client.folder import LoginFile, login_folder  # noqa: PLC0415  most connections act for nobody
-    from portvakt.client.renewing import FilePlace, HandedPlace, Renewer  # noqa: PLC0415
+    from portvakt.client.renewing import FilePlace, HandedPlace, Renewer  # noqa: PLC0415  only who logs in needs it
 
     at: Place
     if _is_login(login):
@@ -298,7 +298,7 @@ def _is_login(login: object) -> TypeGuard[Login]:
 
 def _advice(provider: str, base_url: str | None, client_id: str) -> str:
     """Return what to type, so that a shell takes it as it is."""
-    import shlex  # noqa: PLC0415
+    import shlex  # noqa: PLC0415  only where a command is shown
 
     words = ["portvakt", "login", provider, *(["--base-url", base_url] if base_url else []), "--client-id", client_id]
     return f"Run: {shlex.join(words)}"

@@ -222,7 +222,7 @@ async def test_Z2_a_route_is_for_those_whose_it_is_and_not_there_for_others(
     assert nobody.status == 401
     for who in [*(who for who in EVERYBODY if who not in case.may), *case.may]:
         if operation.name in {"changeMember", "removeMember"}:
-            await store.apply([AddMember(ACME.name, places["organisation"], MEMBER.user_id, NOW)])  # type: ignore[arg-type]
+            await store.apply([AddMember(ACME.name, places["organisation"], MEMBER.user_id, NOW)])  # type: ignore[arg-type]  # a number, among texts
         sent = ... if case.body is None else case.body
         answer = await administered.ask(who, operation.method, path, sent, query=case.query, **headers)
         if who in case.may:

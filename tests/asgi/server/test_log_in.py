@@ -147,10 +147,10 @@ async def test_U7_a_password_that_changes_while_it_is_checked_lets_nobody_in(peo
         await People(issuer, people.store, people.serving.clock).set_password(KARI.email, Secret("another-long-phrase"))
         return right
 
-    passwords.verify = slowly  # type: ignore[method-assign]
+    passwords.verify = slowly  # type: ignore[method-assign]  # stood in for, to be slow at a moment
     browser = people.browser(issuer)
     page = await try_password(browser, KARI, KARI.password)
-    passwords.verify = verify  # type: ignore[method-assign]
+    passwords.verify = verify  # type: ignore[method-assign]  # stood in for, to be slow at a moment
 
     assert (page.status, session_of(browser)) == (403, None)
     (begun,) = await people.store.sessions_of(issuer.name, KARI.user_id)

@@ -151,7 +151,7 @@ def stepped(connection: Connection, query: Select[Any], parameters: Row) -> dict
 
     It does not say itself; a row that is shown takes many steps, for each column and for what is joined to it.
     """
-    driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
+    driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]  # of SQLite, by its dialect
     taken = 0
 
     def step() -> int:

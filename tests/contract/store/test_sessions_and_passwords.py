@@ -98,9 +98,9 @@ async def logs_in(turns: InTurns, user: User, passwords: Passwords) -> bool:
     desk = Desk(
         issuer=ISSUER,
         store=store,
-        copy=None,  # type: ignore[arg-type]
+        copy=None,  # type: ignore[arg-type]  # not asked by what is tested
         passwords=passwords,
-        failures=None,  # type: ignore[arg-type]
+        failures=None,  # type: ignore[arg-type]  # not asked by what is tested
         pepper=PEPPER,
         forms_key=PEPPER,
         links_key=PEPPER,
