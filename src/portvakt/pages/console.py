@@ -11,6 +11,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from portvakt.pages.console_frame import Crumb, Door, Environment, Frame, OtherMeans, Room
+from portvakt.pages.console_log import Difference, LogLine, LogPage, Sought
 from portvakt.pages.console_people import (
     Belonging,
     LinkShown,
@@ -25,7 +26,6 @@ from portvakt.pages.console_people import (
 )
 
 if TYPE_CHECKING:
-    from portvakt.model.audit import Act
     from portvakt.model.values import Instant
     from portvakt.pages.views import Brand
 
@@ -294,58 +294,6 @@ class ClientPage:
     wrong: Wrong | None = None
     detail: str = ""
     status: int = 200
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """A member that an act changed. None: there was, or is, nothing."""
-
-    name: str
-    before: str | None
-    after: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogLine:
-    """A line of the audit log. `url`: the client that it is about, None for no link."""
-
-    number: int
-    act: Act
-    at: Instant
-    what: str
-    url: str | None
-    actor: str
-    address: str
-    reference: str
-    differences: tuple[Difference, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sought:
-    """The filters of the log: ids, an act's name and a day (YYYY-MM-DD), "" for any."""
-
-    client: str = ""
-    user: str = ""
-    organisation: str = ""
-    actor: str = ""
-    act: str = ""
-    day: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogPage:
-    """The audit log. The filter sends the members of `Sought` to `search_url`."""
-
-    brand: Brand
-    frame: Frame
-    search_url: str
-    sought: Sought
-    acts: tuple[Act, ...]
-    lines: tuple[LogLine, ...]
-    next_url: str | None
-    csv_url: str
-    jsonl_url: str
-    means: OtherMeans
 
 
 class Stop(Enum):
