@@ -128,9 +128,10 @@ class Application:
         self._readiness = Readiness(store.check, log)
         self._stopping = asyncio.Event()
         self._beside: list[asyncio.Task[None]] = []  # what goes on beside the requests
-        self._mail = mail
         self._watch = store.watch()
         self.copy = Copy(store, self._watch, key=self._sealing)
+        links = [self._desk(issuer).links for issuer in self.issuers]
+        self._mailing = None if mail is None else Mailing(mail, links, log, self._stopping)
         self._recording = Recording(
             memory.refusals, self.issuers, store=store, copy=self.copy, pepper=self._pepper, clock=clock, log=log
         )
@@ -153,9 +154,8 @@ class Application:
             await self.copy.load_signer(issuer, self.clock())
             await self._note_algorithm(issuer)
         beside = [self._write_uses(), self._clean(), self._recording.write(self._stopping)]
-        if self._mail is not None:
-            links = [self._desk(issuer).links for issuer in self.issuers]
-            beside.append(Mailing(self._mail, links, self._log, self._stopping).send())
+        if self._mailing is not None:
+            beside.append(self._mailing.send())
         self._beside = [asyncio.create_task(work) for work in beside]
 
     async def stop(self) -> None:
@@ -265,7 +265,7 @@ class Application:
         self._route(issuer.url + KEY_SET_PATH, Document(read_keys))
 
     def _route_administration(self, secret: Secret) -> None:
-        areas = areas_of(self.issuers, self._desk, self._uses)
+        areas = areas_of(self.issuers, self._desk, self._uses, self._sealing, self._mailing)
         for own in (issuer for issuer in self.issuers if issuer.name == OWN):
             api = admin_api(own, self.issuers, self._store, self.copy, self.clock, secret)
             areas = {own.api_url: api, **areas}  # the API stands below the console, and is looked for first

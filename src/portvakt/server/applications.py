@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from portvakt.model.behalf import SessionFacts
     from portvakt.protocol.govern.actor import Actor
     from portvakt.server.call import Call, Receive, Send
+    from portvakt.server.console_visit import Installed
     from portvakt.server.desk import Desk
-    from portvakt.server.uses import Uses
 
 PATH = "/settings"
 
@@ -31,7 +31,7 @@ class Applications:
     """Answers at `PATH` and below it, under the URL of `desk`'s issuer. `api_url`: the JSON API's."""
 
     desk: Desk
-    uses: Uses
+    installed: Installed
     api_url: str
 
     async def __call__(self, call: Call, receive: Receive, send: Send) -> None:
@@ -59,7 +59,7 @@ class Applications:
             root=root,
             clients_url=f"{root}/advanced",
             api_url=self.api_url,
-            uses=self.uses,
+            installed=self.installed,
         )
         try:
             await self._dispatch(visit, parts_below(root, call))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from portvakt.server.applications import PATH, Applications
 from portvakt.server.console import Console
+from portvakt.server.console_visit import Installed
 from portvakt.server.desk import ADMIN
 from portvakt.server.people import Page
 from portvakt.server.settings_issuers import OWN
@@ -16,21 +17,29 @@ if TYPE_CHECKING:
     from portvakt.model.nouns import Issuer
     from portvakt.server.call import Handler
     from portvakt.server.desk import Desk
+    from portvakt.server.mailing import Mailing
     from portvakt.server.uses import Uses
 
 _METHODS = ("GET", "HEAD", "POST")
 
 
-def areas_of(issuers: Sequence[Issuer], desk_of: Callable[[Issuer], Desk], uses: Uses) -> dict[str, Handler]:
+def areas_of(
+    issuers: Sequence[Issuer],
+    desk_of: Callable[[Issuer], Desk],
+    uses: Uses,
+    sealing: bytes,
+    mailing: Mailing | None,
+) -> dict[str, Handler]:
     """Return by URL the console of the installation, if it has one, and the settings of each issuer with log-ins."""
+    installed = Installed(issuers=issuers, uses=uses, sealing=sealing, mailing=mailing)
     own = next((issuer for issuer in issuers if issuer.name == OWN), None)
     areas: dict[str, Handler] = {}
     for issuer in issuers:
         if issuer.provider.authorize_path is not None:
             desk = desk_of(issuer)
             api_url = "" if own is None else own.api_url
-            areas[issuer.url + PATH] = Page(desk, Applications(desk, uses, api_url), _METHODS)
+            areas[issuer.url + PATH] = Page(desk, Applications(desk, installed, api_url), _METHODS)
     if own is not None:
         desk = desk_of(own)
-        areas[own.url.removesuffix(f"/{OWN}") + ADMIN] = Page(desk, Console(desk, issuers, uses), _METHODS)
+        areas[own.url.removesuffix(f"/{OWN}") + ADMIN] = Page(desk, Console(desk, installed), _METHODS)
     return areas

@@ -19,13 +19,10 @@ from portvakt.server.desk import ADMIN
 from portvakt.server.refusal import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from portvakt.model.behalf import SessionFacts
-    from portvakt.model.nouns import Issuer
     from portvakt.server.call import Call, Receive, Send
+    from portvakt.server.console_visit import Installed
     from portvakt.server.desk import Desk
-    from portvakt.server.uses import Uses
 
 _ROOMS = {
     "users": views.Room.USERS,
@@ -37,11 +34,10 @@ _ROOMS = {
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """Answers below `ADMIN`. `desk`: that of the installation's own issuer; `issuers`: all that are served."""
+    """Answers below `ADMIN`. `desk`: that of the installation's own issuer."""
 
     desk: Desk
-    issuers: Sequence[Issuer]
-    uses: Uses
+    installed: Installed
 
     async def __call__(self, call: Call, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -57,7 +53,7 @@ class Console:
         if not parts:
             await self._environments(call, send, facts)
             return
-        issuer = next((one for one in self.issuers if one.name == parts[0]), None)
+        issuer = next((one for one in self.installed.issuers if one.name == parts[0]), None)
         if issuer is None:
             await stop(desk, call, send, facts, self._frame(facts, ()), views.Stop.NOT_FOUND)
             return
@@ -76,7 +72,7 @@ class Console:
             root=f"{ADMIN}/{issuer.name}",
             clients_url=f"{ADMIN}/{issuer.name}/clients",
             api_url=desk.issuer.api_url,
-            uses=self.uses,
+            installed=self.installed,
         )
         try:
             await _dispatch(visit, parts[1], parts[2:])
@@ -112,7 +108,7 @@ class Console:
                     own=issuer.name == self.desk.issuer.name,
                     here=issuer.name == here,
                 )
-                for issuer in self.issuers
+                for issuer in self.installed.issuers
             )
             if operator
             else (),

@@ -208,7 +208,8 @@ def _crumbs(visit: Visit, facts: ClientFacts) -> tuple[Crumb, ...]:
 
 async def _client(visit: Visit, client_id: str) -> None:
     """Show a client, or do what a form of its page says."""
-    await visit.uses.write(visit.store)  # so that what is shown, and what revoking asks, is what was used till now
+    # So that what is shown, and what revoking asks, is what was used till now.
+    await visit.installed.uses.write(visit.store)
     facts = await visit.clients.show(client_id)
     if not visit.posts:
         done = next((one for one in views.Done if one.value == visit.asked("done")), None)

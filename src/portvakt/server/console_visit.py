@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
@@ -17,7 +17,7 @@ from portvakt.server.administering_clients import Clients
 from portvakt.server.desk import NotOurForm, query_value
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from portvakt.model.behalf import SessionFacts
     from portvakt.model.nouns import Issuer
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from portvakt.protocol.govern.actor import Actor
     from portvakt.server.call import Call, Receive, Send
     from portvakt.server.desk import Desk
+    from portvakt.server.mailing import Mailing
     from portvakt.server.uses import Uses
     from portvakt.store import Store
 
@@ -70,6 +71,19 @@ def log_in_url(root: str, there: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Installed:
+    """What all pages of administration share. `issuers`: all that are served. `mailing`: who sends mail, if anybody.
+
+    `sealing` seals signing keys.
+    """
+
+    issuers: Sequence[Issuer]
+    uses: Uses
+    sealing: bytes = field(repr=False)
+    mailing: Mailing | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
     """A request of somebody who is logged in at `desk`'s issuer and administers `issuer` as `actor`.
 
@@ -88,7 +102,7 @@ class Visit:
     root: str
     clients_url: str
     api_url: str
-    uses: Uses
+    installed: Installed
 
     @property
     def brand(self) -> Brand:

@@ -11,7 +11,7 @@ import contextlib
 import re
 import smtplib
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from typing import TYPE_CHECKING
@@ -24,6 +24,7 @@ from portvakt.server.settings_mail import Tls
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from portvakt.model.values import IssuerName, UserId
     from portvakt.pages.locale import Locale
     from portvakt.protocol.govern.invitations import Link
     from portvakt.server.links import Links
@@ -64,6 +65,17 @@ class Unsendable(Exception):
     """A user's address is none that mail can be sent to."""
 
 
+@dataclass(slots=True)
+class Unsent:
+    """Why what waits could not be sent at the last look, for people: in the host's own words where they are known.
+
+    `at_all`: why nothing could, "" if something could. `to`: by issuer, for users whose mail alone is not taken.
+    """
+
+    at_all: str = ""
+    to: dict[IssuerName, Mapping[UserId, str]] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class Mailing:
     """Sends what waits at some issuers, as `mail` says."""
@@ -72,6 +84,7 @@ class Mailing:
     every: Sequence[Links]
     log: Log
     stopping: asyncio.Event
+    unsent: Unsent = field(default_factory=Unsent)
 
     async def send(self) -> None:
         """Look at the outbox once in a while, until the server stops."""
@@ -79,7 +92,9 @@ class Mailing:
             try:
                 for links in self.every:
                     await self.send_all(links)
+                self.unsent.at_all = ""
             except Exception as error:  # noqa: BLE001 - whatever it was, the next look is another try
+                self.unsent.at_all = _in_words(error)
                 self.log.failure("mail_not_sent", error)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.stopping.wait(), LOOK_EVERY)
@@ -89,6 +104,8 @@ class Mailing:
 
         Raises: OSError: the host does not answer, or takes no mail of ours.
         """
+        issuer = links.issuer.name
+        refused: dict[UserId, str] = {}
         page = await links.outbox(None, AT_ONCE)
         while page:
             for link in page:
@@ -97,10 +114,12 @@ class Mailing:
                 try:
                     await asyncio.to_thread(self._deliver, letter(self.mail, links, link), link.user.email)
                 except (smtplib.SMTPRecipientsRefused, smtplib.SMTPNotSupportedError, Unsendable) as error:
-                    self.log.failure("mail_refused", error, issuer=links.issuer.name, user_id=link.user.id)
+                    refused[link.user.id] = _in_words(error)
+                    self.log.failure("mail_refused", error, issuer=issuer, user_id=link.user.id)
                     continue
-                await links.store.apply([ForgetLink(links.issuer.name, link.digest)])
+                await links.store.apply([ForgetLink(issuer, link.digest)])
             page = await links.outbox(page[-1].user.id, AT_ONCE)
+        self.unsent.to[issuer] = refused
 
     def _deliver(self, message: EmailMessage, address: str) -> None:
         mail = self.mail
@@ -118,6 +137,17 @@ class Mailing:
             if mail.username is not None and mail.password is not None:
                 host.login(mail.username, mail.password.reveal())
             host.send_message(message, to_addrs=[address])
+
+
+def _in_words(error: Exception) -> str:
+    """Say what went wrong. A host answers with a number and a sentence (RFC 5321 §4.2)."""
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        number, said = next(iter(error.recipients.values()))
+        return f"{number} {said.decode('utf-8', 'replace')}"
+    if isinstance(error, smtplib.SMTPResponseException):
+        answer = error.smtp_error
+        return f"{error.smtp_code} {answer.decode('utf-8', 'replace') if isinstance(answer, bytes) else answer}"
+    return str(error) or type(error).__name__
 
 
 def letter(mail: Mail, links: Links, link: Link) -> EmailMessage:

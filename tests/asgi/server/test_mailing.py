@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import smtplib
 import ssl
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -85,13 +86,16 @@ async def test_an_address_that_the_host_refuses_keeps_no_other_from_its_mail(inv
         await inviting.reset(person.email)
     async with mail_host() as host:
         host.refuses = KARI.email
-        await mailing(host, inviting, log=log).send_all(inviting.links)
+        sending = mailing(host, inviting, log=log)
+        await sending.send_all(inviting.links)
 
     assert [letter["to"] for letter in host.kept] == [SAM.email]
     ((event, fields),) = log.failures
     assert (event, fields["user_id"], fields["issuer"]) == ("mail_refused", KARI.user_id, LUCA.name)
     (waiting,) = await inviting.outbox()
     assert waiting.user.email == KARI.email
+    ((user_id, why),) = sending.unsent.to[LUCA.name].items()
+    assert (user_id, why) == (KARI.user_id, "550 no such mailbox")
 
 
 @pytest.mark.parametrize("email", ["a@b,evil@example.com", "a@b;c@d", "a:b@c", '"a"b@c', "a[b@c"])
@@ -120,7 +124,7 @@ async def test_what_a_host_that_is_down_did_not_take_is_sent_once_it_is_up(peopl
         await mailing(again, inviting).send_all(inviting.links)
 
     assert len(again.kept) == 1
-    assert people.serving.application._mail is None
+    assert people.serving.application._mailing is None
 
 
 async def test_a_server_sends_what_waits_at_each_issuer_until_it_stops(people: Served, inviting: Inviting) -> None:
@@ -150,7 +154,36 @@ async def test_a_host_that_fails_is_told_in_the_log_and_asked_again(people: Serv
     await task
 
     assert log.failures[0][0] == "mail_not_sent"
+    assert "refused" in sending.unsent.at_all
     assert people.serving.clock() > 0
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (smtplib.SMTPAuthenticationError(535, b"who are you"), "535 who are you"),
+        (smtplib.SMTPConnectError(421, "busy"), "421 busy"),
+        (TimeoutError(), "TimeoutError"),
+    ],
+)
+async def test_why_nothing_could_be_sent_is_told_in_the_hosts_words(
+    inviting: Inviting, monkeypatch: pytest.MonkeyPatch, error: Exception, words: str
+) -> None:
+    await inviting.reset(KARI.email)
+    log = Told()
+
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Mailing, "_deliver", fail)
+    async with mail_host() as host:
+        sending = mailing(host, inviting, log=log)
+    task = asyncio.create_task(sending.send())
+    await until(lambda: bool(log.failures), 10)
+    sending.stopping.set()
+    await task
+
+    assert sending.unsent.at_all == words
 
 
 async def test_a_log_in_at_the_host_goes_out_encrypted_alone(inviting: Inviting) -> None:
