@@ -92,16 +92,12 @@ def export(  # noqa: PLR0913  one for each filter
     data: Data = None,
 ) -> None:
     """Write the whole log on standard output, newest first."""
-    from portvakt.server.administering_audit import csv_line, json_line
-
     there = installation(config, data, issuer)
     sought = _sought(there, client, user, organisation, actor, act, since, until)
 
     async def ask(administration: "Administration") -> None:
-        if format_ is Format.CSV:
-            say(csv_line(None).rstrip("\r\n"))
-        async for entry in administration.log(there.issuer).every(sought()):
-            say((csv_line if format_ is Format.CSV else json_line)(entry).rstrip("\r\n"))
+        async for line in await administration.log(there.issuer).export(format_.value, sought()):
+            say(line.rstrip("\r\n"))
 
     administer(there, ask)
 

@@ -30,7 +30,7 @@ from portvakt.server.admin_api_document import document
 from portvakt.server.admin_api_operation import Answer, Ask, Export, Office, Operation, Unfit, Versioned
 from portvakt.server.admin_api_shapes import SHAPES
 from portvakt.server.admin_api_who import Doorkeeper, check_scope
-from portvakt.server.call import encoded, read_body
+from portvakt.server.call import read_body
 from portvakt.server.own_keys import OwnKeys
 from portvakt.server.purposes import KEYS, LINKS, PAGES, PEPPER
 from portvakt.server.refusal import Refusal
@@ -122,7 +122,8 @@ class AdminApi:
         except Contended:
             said = _CONTENDED
         if isinstance(said, Export):
-            await _stream(call, said, send)
+            headers = (("content-type", f"{said.media_type}; charset=utf-8"), *_ALWAYS)
+            await call.stream(headers, said.lines, send)
             return
         await call.reply(self._refuse(call, said, faults) if isinstance(said, Refused) else said, send)
 
@@ -287,16 +288,3 @@ def _reply(said: Answer) -> Reply:
 def _json_reply(status: int, body: Mapping[str, Any], media_type: str, *headers: tuple[str, str]) -> Reply:
     sent = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
     return Reply(status, (("content-type", media_type), *_ALWAYS, *headers), sent)
-
-
-async def _stream(call: Call, export: Export, send: Send) -> None:
-    """Send lines as they are read: what is sent at once is bounded by a page, however long the log."""
-    headers = (("content-type", f"{export.media_type}; charset=utf-8"), *_ALWAYS)
-    call.status = 200
-    await send({"type": "http.response.start", "status": 200, "headers": list(encoded(headers))})
-    if call.scope["method"] != "HEAD":
-        async for line in export.lines:
-            body = line.encode()
-            call.size += len(body)
-            await send({"type": "http.response.body", "body": body, "more_body": True})
-    await send({"type": "http.response.body", "body": b"", "more_body": False})

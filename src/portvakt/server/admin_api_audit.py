@@ -9,17 +9,11 @@ from portvakt.model.audit import Act
 from portvakt.model.values import ClientId, Instant, OrganisationNumber, UserId
 from portvakt.server.admin_api_operation import Answer, Export, Operation, Role, Unfit
 from portvakt.server.admin_api_shapes import ID, LIMITED, MOMENT, NUMBER, one_of, text
-from portvakt.server.administering_audit import Log, Sought, csv_line, json_line, line
+from portvakt.server.administering_audit import EXPORTS, Log, Sought, line
 from portvakt.wire.shape import Fault
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from portvakt.model.audit import Entry
     from portvakt.server.admin_api_operation import Ask
-
-CSV, JSON_LINES = "text/csv", "application/jsonl"
-_EXPORTS = {"csv": CSV, "jsonl": JSON_LINES}
 
 _LIST = "audit"
 _FILTERS = ("client", "user", "organisation", "actor", "act", "since", "until")
@@ -29,11 +23,9 @@ async def read_log(ask: Ask) -> Answer | Export:
     """Return lines of the log, newest first."""
     log = Log(issuer=ask.issuer, store=ask.office.store, actor=ask.who.actor)
     sought = _sought(ask)
-    media_type = _wanted(ask)
-    if media_type is not None:
-        following, entries = await log.page(sought, limit=1)  # whether they may is said before a line is sent
-        has_lines = bool(entries) or following is not None
-        return Export(media_type, _lines(log, sought, media_type, has_lines=has_lines))
+    ending = _wanted(ask)
+    if ending is not None:
+        return Export(EXPORTS[ending], await log.export(ending, sought))
     cursor = ask.cursor(_LIST, *_FILTERS)
     before = None if cursor is None else int(cursor[0])
     following, entries = await log.page(sought, before=before, limit=ask.limit)
@@ -41,25 +33,15 @@ async def read_log(ask: Ask) -> Answer | Export:
     return Answer(body={"items": [line(entry) for entry in entries], "next": token})
 
 
-async def _lines(log: Log, sought: Sought, media_type: str, *, has_lines: bool) -> AsyncIterator[str]:
-    write = csv_line if media_type == CSV else json_line
-    if media_type == CSV:
-        yield csv_line(None)
-    entries: AsyncIterator[Entry] = log.every(sought)
-    if has_lines:
-        async for entry in entries:
-            yield write(entry)
-
-
 def _wanted(ask: Ask) -> str | None:
-    """Return the media type of an export; None: a page as JSON. The query goes before the header (RFC 9110 §12.5.1)."""
+    """Return which export; None: a page as JSON. The query goes before the header (RFC 9110 §12.5.1)."""
     asked = ask.text("format")
     if asked is not None:
-        return _EXPORTS.get(asked)
+        return asked if asked in EXPORTS else None
     accepted = {part.partition(";")[0].strip().lower() for part in ask.accept.split(",")}
     if "application/json" in accepted:
         return None
-    return next((media_type for media_type in _EXPORTS.values() if media_type in accepted), None)
+    return next((ending for ending, media_type in EXPORTS.items() if media_type in accepted), None)
 
 
 def _sought(ask: Ask) -> Sought:
@@ -112,10 +94,10 @@ OPERATIONS = (
             "act": one_of(Act),
             "since": MOMENT,
             "until": MOMENT,
-            "format": one_of(("json", *_EXPORTS)),
+            "format": one_of(("json", *EXPORTS)),
         },
         answers={200: "AuditLines"},
         refusals=(404,),
-        media_types=(CSV, JSON_LINES),
+        media_types=tuple(EXPORTS.values()),
     ),
 )

@@ -13,7 +13,7 @@ from portvakt.server.refusal import Refusal
 from portvakt.wire.shape import Fault
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 
     from portvakt.model.nouns import Issuer
     from portvakt.server.admin_api_pages import Cursor
@@ -178,7 +178,7 @@ class Export:
     """Lines that are sent as they are read."""
 
     media_type: str
-    lines: AsyncIterator[str]
+    lines: AsyncGenerator[str]
 
 
 class Unfit(Refusal):

@@ -13,13 +13,16 @@ from portvakt.protocol.govern.actor import AT_THE_COMMAND_LINE, may_client, may_
 from portvakt.server.refusal import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator
 
     from portvakt.model.audit import Act, Entry, Told
     from portvakt.model.nouns import Issuer
     from portvakt.model.values import ClientId, Instant, OrganisationNumber, UserId
     from portvakt.protocol.govern.actor import Actor
     from portvakt.store import Store
+
+EXPORTS = {"csv": "text/csv", "jsonl": "application/jsonl"}
+"""The media types of an export, by how its file's name ends."""
 
 EXPORT_PAGE = 500
 COLUMNS = (
@@ -91,6 +94,17 @@ class Log:
             since=sought.since,
             until=sought.until,
         )
+
+    async def export(self, ending: str, sought: Sought = EVERYTHING) -> AsyncGenerator[str]:
+        """Return what yields the lines of a file, "csv" or "jsonl". Whether they may is said before the first."""
+        await self._check(sought)
+        return self._written(ending, sought)
+
+    async def _written(self, ending: str, sought: Sought) -> AsyncGenerator[str]:
+        if ending == "csv":
+            yield csv_line(None)
+        async for entry in self.every(sought):
+            yield csv_line(entry) if ending == "csv" else json_line(entry)
 
     async def every(self, sought: Sought = EVERYTHING) -> AsyncIterator[Entry]:
         """Yield all lines, newest first, a page at a time."""

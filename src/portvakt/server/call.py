@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import time
@@ -12,7 +13,7 @@ from portvakt.model.message import Reply
 from portvakt.wire.address import client_address
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping, Sequence
     from ipaddress import IPv4Network, IPv6Network
     from typing import Any
 
@@ -71,6 +72,24 @@ class Call:
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         body = b"" if self.scope["method"] == "HEAD" else reply.body
         await send({"type": "http.response.body", "body": body})
+
+    async def stream(self, headers: Sequence[tuple[str, str]], lines: AsyncGenerator[str], send: Send) -> None:
+        """Send lines as they are made: `send` waits for a slow reader, so none is made before its turn.
+
+        Raises: Disconnected: the reader went away.
+        """
+        self.status = 200
+        await send({"type": "http.response.start", "status": 200, "headers": list(encoded(tuple(headers)))})
+        if self.scope["method"] != "HEAD":
+            async with contextlib.aclosing(lines):
+                async for line in lines:
+                    body = line.encode()
+                    self.size += len(body)
+                    try:
+                        await send({"type": "http.response.body", "body": body, "more_body": True})
+                    except ConnectionAbortedError:
+                        raise Disconnected from None
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def note(self, log: Log) -> None:
         """Write the call's line in the log."""

@@ -191,10 +191,18 @@ class Exchange:
         return {"type": "http.request", "body": body, "more_body": not self.complete}
 
     async def send(self, message: Message) -> None:
-        """Take the head or a piece of the body. The head leaves together with the first piece."""
+        """Take the head or a piece of the body. The head leaves together with the first piece.
+
+        Raises: ConnectionAbortedError: the peer is gone, and this piece was not to be the last.
+        """
         if self.connection.writable is not None and not self.gone:
             await self.connection.writable.wait()
+        more = message.get("more_body", False)
+        if more and self.connection.transport.is_closing():
+            self.gone = True  # `connection_lost` says so as well, but not to an application that never waits
         if self.gone:
+            if more:
+                raise ConnectionAbortedError("nobody reads this answer any more")  # so that who streams it may stop
             return
         kind = message["type"]
         if not self.started:
@@ -205,7 +213,7 @@ class Exchange:
         elif self.ended or kind != "http.response.body":
             raise RuntimeError(f"unexpected {kind}")
         else:
-            self._write(message.get("body", b""), more=message.get("more_body", False))
+            self._write(message.get("body", b""), more=more)
 
     def _write(self, body: bytes, *, more: bool) -> None:
         parts = []

@@ -6,13 +6,14 @@ import contextlib
 import dataclasses
 import json
 import re
+import threading
 import time
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
-from raw_http import BRIEF, Echo, connect, read_all, read_reply, refused, served, status, talk, until
+from raw_http import BRIEF, LENIENT, Echo, connect, read_all, read_reply, refused, served, status, talk, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -162,6 +163,40 @@ def test_a_peer_that_leaves_is_noticed(server: Served, echo: Echo) -> None:
         until(lambda: len(echo.scopes) > before)
 
     assert echo.gone.wait(5)
+
+
+class Streams:
+    """Sends 100 MB a little at a time, and says how far it came and how it ended."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self.told = threading.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send(a_start())
+        try:
+            while self.size < 100_000_000:
+                await send(a_body(b"x" * 1_000, more=True))
+                self.size += 1_000
+        except ConnectionAbortedError:
+            self.told.set()
+            raise
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+def test_T9_whoever_takes_nothing_of_an_answer_holds_it_up_until_they_leave_or_their_time_is_over(
+    leaves: bool,
+) -> None:
+    app = Streams()
+    with served(app, LENIENT if leaves else BRIEF) as server, connect(server.port) as peer:
+        peer.sendall(GET % b"")
+        assert until(lambda: app.size > 0)
+        if leaves:
+            peer.close()
+
+        assert app.told.wait(5)
+
+    assert app.size < 50_000_000  # what the kernel holds, and 64 KiB
 
 
 def test_a_peer_that_closes_its_half_gets_its_answer(server: Served, echo: Echo) -> None:

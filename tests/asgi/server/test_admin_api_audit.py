@@ -197,6 +197,27 @@ async def test_an_export_is_sent_as_it_is_read(administered: Administered) -> No
     assert len(sent) >= 5
 
 
+async def test_whoever_leaves_an_export_ends_it(administered: Administered) -> None:
+    await noted(administered, 3)
+    sent: list[Any] = []
+    head = [("host", HOST), ("authorization", f"Bearer {await administered.token(OPERATOR)}")]
+
+    async def left(scope: Any, receive: Any, send: Any) -> None:
+        async def take(message: Any) -> None:
+            sent.append(message)
+            if len(sent) == 3:
+                raise ConnectionAbortedError
+
+        await administered.served.application(scope, receive, take)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body"})
+
+    await call(left, "GET", f"{API}{LOG}", headers=head, query="format=jsonl")
+
+    assert len(sent) == 3
+    assert administered.served.lines()[-1]["status"] == 499
+
+
 async def test_a_refusal_is_explained_to_those_whose_client_was_refused(administered: Administered) -> None:
     new = (await administered.ask(DEVELOPER, "POST", "/issuers/acme/clients", {"name": "x"})).json()
     wrong = [await administered.ask_for_token(ACME, new["client_id"], f"wrong-{number}") for number in range(3)]
