@@ -61,6 +61,14 @@ url = "{base_url}/standard"
 # title = "Example AS"  # what its pages are headed with, and their colour
 # colour = "#1d4f7c"
 # test = true  # its pages say that nothing here is real; on a host of its own
+
+# Who sends invitations and links to choose another password; without it they wait in the console's outbox.
+# [mail]
+# host = "smtp.example.com"
+# from = "access@example.com"
+# username = "access"
+# password_file = "mail.password"  # a file that only you can read
+# tls = "starttls"  # or "tls" (port 465)
 """
 
 

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import pty
+import re
 import socket
 import sqlite3
 import subprocess
@@ -121,6 +122,16 @@ def test_init_makes_what_check_config_finds_right(installed: Shell) -> None:
 
     assert (checked["ok"], checked["problems"], checked["remarks"]) == (True, [], [])
     assert list(checked["issuers"]) == ["breeze", "standard"]
+
+
+def test_what_init_comments_out_is_right_once_it_is_not(installed: Shell) -> None:
+    settings = installed.folder / "portvakt.toml"
+    before, mail, after = settings.read_text().partition("# [mail]\n")
+    settings.write_text(before + re.sub("^# ", "", mail + after, flags=re.MULTILINE))
+    (installed.folder / "mail.password").write_text(CANARY)
+    (installed.folder / "mail.password").chmod(0o600)
+
+    assert installed.json("check-config")["ok"] is True
 
 
 def test_init_says_what_it_made_as_json(shell: Shell, port: int) -> None:
