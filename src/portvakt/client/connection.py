@@ -259,7 +259,8 @@ def connect(  # noqa: PLR0913  each is a choice of the caller's, by name
     if _is_login(login) and login.issuer != issuer:
         raise ValueError("login is another issuer's")
     if on_behalf:
-        source = _source(asker, who, max_wait, login, on_renewed, _advice(provider, base_url, client_id))
+        advice = _advice(provider, base_url, client_id, has_secret=secret is not None)
+        source = _source(asker, who, max_wait, login, on_renewed, advice)
     else:
         source = TokenSource(asker.ask, who, max_wait)
     home = None if api is None else place(api)
@@ -296,11 +297,12 @@ def _is_login(login: object) -> TypeGuard[Login]:
     return isinstance(login, Login)
 
 
-def _advice(provider: str, base_url: str | None, client_id: str) -> str:
-    """Return what to type, so that a shell takes it as it is."""
+def _advice(provider: str, base_url: str | None, client_id: str, *, has_secret: bool) -> str:
+    """Return what to type, so that a shell takes it as it is once FILE is the one that holds the client's secret."""
     import shlex  # noqa: PLC0415  only where a command is shown
 
     words = ["portvakt", "login", provider, *(["--base-url", base_url] if base_url else []), "--client-id", client_id]
+    words += ["--secret-file", "FILE"] if has_secret else []
     return f"Run: {shlex.join(words)}"
 
 

@@ -358,7 +358,12 @@ WRONG_LINES: dict[str, tuple[list[str], dict[str, str], Exit, str]] = {
         "portvakt: --environment and --base-url name two places",
     ),
     "plain http": (["http://id.example"], HERE, Exit.USAGE, "plain http"),
-    "nobody is logged in": (["luca"], HERE, Exit.REFUSED, "Run: portvakt login luca --client-id client_1"),
+    "nobody is logged in": (
+        ["luca"],
+        HERE,
+        Exit.REFUSED,
+        "Run: portvakt login luca --client-id client_1 --secret-file FILE",
+    ),
     "nobody can log in": (["breeze", "--environment=test", "--login"], HERE, Exit.USAGE, "Breeze knows no log-in"),
     "the place before the secret": (["breeze"], {}, Exit.USAGE, "which environment of Breeze"),
     "a provider in capitals": (["Breeze"], {}, Exit.USAGE, "did you mean breeze?"),
