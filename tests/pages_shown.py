@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pages_shown_console import CONSOLE_SAMPLES
@@ -120,7 +121,7 @@ CONNECTIONS = (
         company=FJORD,
         scopes=("accounting",),
         since=Instant(NOW - 90 * 86400),
-        last_used=NOW,
+        last_renewed=NOW,
     ),
     Connection(
         client_id=ClientId("client_bank"),
@@ -135,7 +136,7 @@ CONNECTIONS = (
         company=None,
         scopes=(),
         since=Instant(NOW - 3 * 86400),
-        last_used=Instant(NOW - 86400),
+        last_renewed=Instant(NOW - 86400),
     ),
 )
 
@@ -204,6 +205,7 @@ SAMPLES: dict[str, View | ConsoleView] = {
     **CONSOLE_SAMPLES,
     "log_in": log_in(),
     "log_in_live": log_in(brand=LIVE),
+    "log_in_mistake": replace(log_in(), mistake="scope is missing."),
     **{f"log_in_{one.value}": log_in(one, EMAIL) for one in LogInProblem},
     "consent_several": consent(),
     "consent_chosen": consent(chosen="987654321"),
@@ -225,6 +227,9 @@ SAMPLES: dict[str, View | ConsoleView] = {
     ),
     "no_company": NoCompany(
         brand=BRAND, client_name="Bilagsroboten", email=EMAIL, other_account_url=OTHER, back_url=BACK
+    ),
+    "no_company_disabled": NoCompany(
+        brand=BRAND, client_name="Bilagsroboten", email=EMAIL, other_account_url=OTHER, back_url=BACK, disabled=True
     ),
     "answered": AlreadyAnswered(brand=BRAND, client_name="Bilagsroboten", back_url=CALLBACK),
     "answered_no_way_back": AlreadyAnswered(brand=BRAND, client_name="Bilagsroboten"),

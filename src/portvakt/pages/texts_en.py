@@ -20,6 +20,7 @@ EN = {
     "back": "Back to {client}",
     "log_in.title": "Log in",
     "log_in.lead": "to continue to {client}",
+    "log_in.mistake": "Something is wrong with what {client} asks. You can log in, but no access will be given.",
     "log_in.email": "Email",
     "log_in.password": "Password",
     "log_in.submit": "Log in",
@@ -46,7 +47,7 @@ EN = {
     "link_ended.text": "It has been used, a newer one was sent, or it is too old.",
     "link_ended.again": "Get a new link",
     "chosen.title": "Your password is saved",
-    "chosen.text": "Wherever you were logged in, you are so no more. Log in with the new password.",
+    "chosen.text": "Log in with it now. If you were logged in somewhere, you no longer are.",
     "chosen.log_in": "Log in",
     "consent.title": "Give {client} access?",
     "consent.owner": "Registered by {owner}",
@@ -74,6 +75,10 @@ EN = {
     "no_company.text": "{client} needs access to a company, but {email} does not belong to any.",
     "no_company.advice": "If you have another account, use that one. "
     "Otherwise, ask someone who administers your company to give you access.",
+    "no_company.disabled.title": "Your company is disabled here",
+    "no_company.disabled.text": "{client} needs access to a company. Every one that {email} belongs to is disabled.",
+    "no_company.disabled.advice": "If you have another account, use that one. "
+    "Otherwise, ask those who run this service to enable the company again.",
     "answered.title": "You have already answered",
     "answered.text": "Your answer to {client} was received the first time, and nothing has changed since. "
     "If you were not sent on, start again in {client}.",
@@ -130,8 +135,8 @@ EN = {
     "connected.may": "May",
     "connected.company": "Company",
     "connected.since": "Since",
-    "connected.used": "Last used",
-    "connected.never": "Not used yet",
+    "connected.renewed": "Access last renewed",
+    "connected.never": "Not renewed yet",
     "connected.revoke": "Revoke access",
     "connected.revoke_text": "{client} loses its access at once. To get it back it has to ask you again.",
     "connected.revoke_text_for": "{client} loses its access to {company} at once. "

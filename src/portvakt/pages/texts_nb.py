@@ -20,6 +20,7 @@ NB = {
     "back": "Tilbake til {client}",
     "log_in.title": "Logg inn",
     "log_in.lead": "for å gå videre til {client}",
+    "log_in.mistake": "Noe er galt med det {client} ber om. Du kan logge inn, men ingen får tilgang.",
     "log_in.email": "E-post",
     "log_in.password": "Passord",
     "log_in.submit": "Logg inn",
@@ -46,7 +47,7 @@ NB = {
     "link_ended.text": "Den er brukt, en nyere er sendt, eller den er for gammel.",
     "link_ended.again": "Få en ny lenke",
     "chosen.title": "Passordet er lagret",
-    "chosen.text": "Du er logget ut overalt. Logg inn med det nye passordet.",
+    "chosen.text": "Logg inn med det nå. Var du logget inn et sted, er du ikke det lenger.",
     "chosen.log_in": "Logg inn",
     "consent.title": "Vil du gi {client} tilgang?",
     "consent.owner": "Registrert av {owner}",
@@ -73,6 +74,11 @@ NB = {
     "no_company.text": "{client} trenger tilgang til et selskap, men {email} er ikke knyttet til noen.",
     "no_company.advice": "Har du en annen konto, kan du bruke den. "
     "Ellers må noen som administrerer selskapet ditt, gi deg tilgang.",
+    "no_company.disabled.title": "Selskapet ditt er deaktivert her",
+    "no_company.disabled.text": "{client} trenger tilgang til et selskap. "
+    "Alle som {email} er knyttet til, er deaktivert.",
+    "no_company.disabled.advice": "Har du en annen konto, kan du bruke den. "
+    "Hvis ikke, kan du be dem som driver tjenesten, om å aktivere selskapet igjen.",
     "answered.title": "Du har allerede svart",
     "answered.text": "Vi fikk svaret ditt til {client} første gang, og ingenting er endret siden. "
     "Ble du ikke sendt videre, kan du begynne på nytt i {client}.",
@@ -129,8 +135,8 @@ NB = {
     "connected.may": "Kan",
     "connected.company": "Selskap",
     "connected.since": "Siden",
-    "connected.used": "Sist brukt",
-    "connected.never": "Ikke brukt ennå",
+    "connected.renewed": "Tilgang sist fornyet",
+    "connected.never": "Ikke fornyet ennå",
     "connected.revoke": "Trekk tilgangen tilbake",
     "connected.revoke_text": "{client} mister tilgangen med en gang, og må spørre deg på nytt for å få den igjen.",
     "connected.revoke_text_for": "{client} mister tilgangen til {company} med en gang, "

@@ -73,7 +73,7 @@ class LogIn:
 
     `client_name` and `redirect_uri`: the application that the user came from, and where it will want them back. They
     are given whenever `return_to` is its request, also after a wrong password: a browser follows a form's redirects
-    only as far as the page allows.
+    only as far as the page allows. `mistake`: what is wrong with the request, for whoever made it, in English.
     """
 
     brand: Brand
@@ -84,6 +84,7 @@ class LogIn:
     problem: LogInProblem | None = None
     client_name: str | None = None
     redirect_uri: str | None = None
+    mistake: str = ""
 
 
 class ConsentProblem(Enum):
@@ -136,13 +137,17 @@ class NoAccess:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoCompany:
-    """The application needs a company, and this user has none. `back_url` leads to the application."""
+    """The application needs a company, and this user has none. `back_url` leads to the application.
+
+    `disabled`: they belong to some, and all of those are disabled.
+    """
 
     brand: Brand
     client_name: str
     email: str
     other_account_url: str
     back_url: str = field(repr=False)
+    disabled: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,14 +228,17 @@ class Home:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """One line of `Connected`: all that a user gave to an application for one company."""
+    """One line of `Connected`: all that a user gave to an application for one company.
+
+    `last_renewed`: when it last got a new access token. What it does with one, its API alone sees.
+    """
 
     client_id: ClientId
     client_name: str
     company: Company | None
     scopes: tuple[str, ...]
     since: Instant
-    last_used: Instant | None = None
+    last_renewed: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ from portvakt.model.decision import Granted, Refused
 from portvakt.model.provider import Quota
 from portvakt.model.values import Instant, Seconds, Secret, SessionId, UserId
 from portvakt.pages.views import Company, Connected, Connection, Fault, Home, LoggedOut, LogIn, LogInProblem, LogOut
-from portvakt.protocol.answer.authorize import Target, find_target
+from portvakt.protocol.answer.authorize import Target, check_request, find_target
 from portvakt.protocol.credentials import SECRET_OCTETS, Kind, keep_opaque, mint, mint_id
 from portvakt.protocol.ending import end_grant
 from portvakt.protocol.govern.actor import DEVELOPER
@@ -111,7 +111,7 @@ class Account:
         """Answer with the log-in page. Nothing is kept for it on the server (U10): `return_to` says all."""
         desk = self._desk
         visit, headers = desk.visit(call)
-        target = await self._target(return_to)
+        target, mistake = await self._target(return_to)
         if why is not None:
             call.refused = Refused("log_in", "", reason=f"log-in: {why.problem.value}")
             headers = headers if why.wait is None else (*headers, ("retry-after", str(why.wait)))
@@ -124,22 +124,29 @@ class Account:
             problem=None if why is None else why.problem,
             client_name=target.facts.client.name if target else None,
             redirect_uri=target.redirect_uri if target else None,
+            mistake=mistake,
         )
         locale = query_value(return_to.partition("?")[2].encode(), "locale")
         await desk.show(call, send, view, desk.locale(call, asked=locale), *headers)
 
-    async def _target(self, return_to: str) -> Target | None:
-        """Return the application that sent the user here, and where the user will go back to; None if none did."""
+    async def _target(self, return_to: str) -> tuple[Target | None, str]:
+        """Return the application that sent the user here, None if none did; and what is wrong with what it asks.
+
+        That is sent back only once somebody has logged in (RFC 9700 §4.11.2), so whoever tries it is told here.
+        """
         desk = self._desk
         path, _, query = return_to.partition("?")
         if path != f"{desk.root}{desk.issuer.provider.authorize_path}":
-            return None
+            return None, ""
         try:
             request = read_authorize_request(query.encode())
         except WireError:
-            return None
+            return None, ""
         target = find_target(desk.issuer, request, await desk.client(request.client_id))
-        return target if isinstance(target, Target) else None
+        if not isinstance(target, Target):
+            return None, ""
+        checked = check_request(desk.issuer, request, target)
+        return target, checked.description if isinstance(checked, Refused) else ""
 
     async def _take_log_in(self, call: Call, receive: Receive, send: Send) -> None:
         desk = self._desk
@@ -315,7 +322,7 @@ class Account:
     async def _show_connected(self, call: Call, send: Send, facts: SessionFacts) -> None:
         desk = self._desk
         lines: dict[tuple[str, str | None], Connection] = {}
-        uses = await desk.store.last_uses(desk.issuer.name, facts.user.id)
+        renewals = await desk.store.last_uses(desk.issuer.name, facts.user.id)
         names = {organisation.number: organisation.name for organisation in facts.organisations}
         for grant in await self._grants(facts):
             key = (grant.client_id, grant.organisation)
@@ -331,8 +338,8 @@ class Account:
                     since=grant.created_at,
                 )
             scopes = tuple(dict.fromkeys((*line.scopes, *grant.scopes)))
-            used = max(filter(None, (line.last_used, uses.get(grant.id))), default=None)
-            lines[key] = replace(line, scopes=scopes, since=min(line.since, grant.created_at), last_used=used)
+            renewed = max(filter(None, (line.last_renewed, renewals.get(grant.id))), default=None)
+            lines[key] = replace(line, scopes=scopes, since=min(line.since, grant.created_at), last_renewed=renewed)
         view = Connected(
             brand=desk.brand,
             email=facts.user.email,

@@ -254,7 +254,12 @@ class Authorize:
         view: NoAccess | NoCompany
         if forced is None:
             view = NoCompany(
-                brand=desk.brand, client_name=name, email=email, other_account_url=other, back_url=back.location
+                brand=desk.brand,
+                client_name=name,
+                email=email,
+                other_account_url=other,
+                back_url=back.location,
+                disabled=bool(person.organisations),
             )
         else:
             view = NoAccess(

@@ -215,7 +215,7 @@ async def test_whoever_is_not_logged_in_is_asked_to_and_comes_back(people: Serve
         assert (await people.browser(LUCA).post(path, {})).status in {200, 405}
 
 
-async def test_a_line_says_when_the_application_last_used_what_it_has(people: Served) -> None:
+async def test_a_line_says_when_the_application_last_renewed_its_access(people: Served) -> None:
     browser = people.browser(LUCA, language="en")
     token = await exchanged(people, LUCA, await browser.get_code(KARI), "app")
     before = await browser.get("/connected")

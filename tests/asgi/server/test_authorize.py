@@ -11,7 +11,7 @@ import pytest
 from builders import NOW
 from issuing import LUCA, STANDARD, a_copy, known, serving
 from people_served import ALONE, CALLBACK, CHALLENGE, FIRST, KARI, LONER, LOOPBACK, SAM, SECOND, an_application, quick
-from portvakt.model.change import AddMember, RemoveMember, SetClientDisabled
+from portvakt.model.change import AddMember, RemoveMember, SetClientDisabled, SetOrganisationDisabled
 from portvakt.model.values import Instant
 from portvakt.protocol.answer.consent import PENDING_LIMIT, TRANSACTION_LIFE
 from portvakt.server.account import SESSION_LIFE
@@ -72,7 +72,10 @@ async def test_O1_O5_nothing_is_sent_to_an_unknown_place_whatever_else_is_wrong(
 async def test_O5_an_error_goes_back_only_after_somebody_logged_in(people: Served, issuer: Issuer) -> None:
     for wrong in WRONG:
         stranger = people.browser(issuer)
-        assert (await stranger.authorize(**wrong)).has_form("/login"), wrong
+        asked = await stranger.authorize(**wrong)
+        assert asked.has_form("/login"), wrong
+        assert "Something is wrong with what <bdi>app</bdi> asks" in asked.text, wrong
+    assert "Something is wrong" not in (await people.browser(issuer).authorize()).text
 
     browser = people.browser(issuer)
     for wrong in WRONG:
@@ -460,6 +463,17 @@ async def test_who_belongs_to_no_company_is_told_so_where_one_is_needed(people: 
 
     assert page.has_form("/consent") is (issuer is STANDARD)
     assert page.status == (403 if issuer is LUCA else 200)
+
+
+async def test_who_belongs_to_a_disabled_company_alone_is_told_that(people: Served) -> None:
+    browser = people.browser(LUCA)
+    for number in KARI.companies:
+        await people.apply(SetOrganisationDisabled(LUCA.name, number, NOW))
+
+    page = await browser.ask_consent(KARI)
+
+    assert page.status == 403
+    assert "Selskapet ditt er deaktivert her" in page.text
 
 
 async def test_a_company_that_came_or_went_shows_at_once(people: Served) -> None:

@@ -219,6 +219,7 @@ def test_an_error_page_leads_nowhere(name: str) -> None:
         ("consent_changed", 403),
         ("no_access", 403),
         ("no_company", 403),
+        ("no_company_disabled", 403),
         ("answered", 409),
         ("problem_client", 400),
         ("problem_redirect_uri", 400),
