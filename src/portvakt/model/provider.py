@@ -105,13 +105,6 @@ API_KEY_TOKEN_TYPE = "api_key"
 """What introspection calls a personal API key, so that nobody takes it for an access token."""
 
 
-class PlainHttp(Enum):
-    """Where an issuer may be served without TLS."""
-
-    NOWHERE = "nowhere"  # RFC 8414 §2
-    LOOPBACK = "loopback"
-
-
 class Metadata(Enum):
     """Whether the provider documents authorization server metadata (RFC 8414)."""
 
@@ -250,7 +243,6 @@ class Provider:
     api_keys: ApiKeys = ApiKeys.NONE
 
     metadata: Metadata = Metadata.DOCUMENTED
-    plain_http: PlainHttp = PlainHttp.LOOPBACK
     auth_path: str = ""  # from a base URL, where one holds issuer and API, to the issuer's
     api_path: str = "/api"  # and to the API's
     api: Api = Api()

@@ -61,6 +61,11 @@ def _api_is_in_the_way(provider: Provider) -> bool:
     return provider.api_path + provider.api.path in endpoints
 
 
+def _api_path_is_doubled(provider: Provider) -> bool:
+    before, after = provider.api_path.split("/")[1:], provider.api.path.split("/")[1:]
+    return any(before[-many:] == after[:many] for many in range(1, min(len(before), len(after)) + 1))
+
+
 GRANTS, PATH, REFRESH, REPLY = ("grants",), ("authorize_path",), ("refresh",), ("reply_members",)
 
 RULES = (
@@ -119,6 +124,11 @@ RULES = (
         (("api", "path"), ("api_path",), ("auth_path",), ("token_paths",), PATH),
         _api_is_in_the_way,
         "is where the issuer answers, too; give the API another path",
+    ),
+    Rule(
+        (("api", "path"), ("api_path",)),
+        _api_path_is_doubled,
+        "begins with what api_path ends with, which would be there twice; leave it out here, or say another api_path",
     ),
 )
 """Every provider that portvakt knows keeps them all."""

@@ -22,7 +22,7 @@ from builders import (
 from portvakt.model.decision import Exceeded, Granted, Refused, Tokens
 from portvakt.model.message import Reply
 from portvakt.model.nouns import Algorithm
-from portvakt.model.provider import CodeRedirect, Metadata, PlainHttp, Refresh
+from portvakt.model.provider import CodeRedirect, Metadata, Refresh
 from portvakt.model.values import Instant, Seconds, Secret
 from portvakt.protocol.answer.authorize import is_registered, send_back_code
 from portvakt.protocol.answer.token import Authenticated, authenticate, issue
@@ -228,8 +228,7 @@ def test_a_token_type_is_spelled_as_documented_and_heard_in_any_case() -> None:
         hear(BREEZE, Reply(200, (), b'{"access_token":"a","token_type":"mac"}'))
 
 
-def test_plain_http_is_for_loopback_and_metadata_is_published_by_all() -> None:
-    assert {value.plain_http for value in PROVIDERS.values()} == {PlainHttp.LOOPBACK}
+def test_metadata_is_published_by_all_and_documented_by_the_standard() -> None:
     assert {value.metadata for value in (BREEZE, LUCA, PRISJAKT)} == {Metadata.PUBLISHED}
     assert STANDARD.metadata is Metadata.DOCUMENTED
 

@@ -223,6 +223,12 @@ WRONG = {
         "api = { path = '/token' }\napi_path = ''",
         "line 3: api.path: is where the issuer answers, too; give the API another path",
     ),
+    "a part of the API's path twice": (
+        "based_on = 'luca'\napi.path = '/v1/graphql'",
+        "line 4: api.path: begins with what api_path ends with, which would be there twice; leave it out here",
+    ),
+    "the whole of it": ("api.path = '/api/echo'", "line 3: api.path: begins with what api_path ends with"),
+    "all that there is": ("api_path = '/v1/echo'", "line 3: api.path: as standard has it, begins with what api_path"),
 }
 
 
