@@ -166,11 +166,13 @@ def _note(facts: Belonging, act: Act, now: Instant, **told: dict[str, bool]) -> 
 
 
 def _is_no_name(name: str) -> bool:
-    return not name.strip() or len(name) > NAME_CHARACTERS or not name.isprintable()
+    return not name or name != name.strip() or len(name) > NAME_CHARACTERS or not name.isprintable()
 
 
 def _wrong_name() -> Refused:
-    return _refused(f"An organisation needs a name of 1 to {NAME_CHARACTERS} printable characters.")
+    return _refused(
+        f"An organisation needs a name of 1 to {NAME_CHARACTERS} printable characters, without spaces at its ends."
+    )
 
 
 def _refused(text: str) -> Refused:
