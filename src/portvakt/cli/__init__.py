@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from portvakt.cli.outcome import Exit, Stop, complain
+from portvakt.cli.outcome import Exit, Stop, Unsaid, complain, saying
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,12 +21,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
     try:
         code = _run(list(sys.argv[1:] if arguments is None else arguments))
-        sys.stdout.flush()  # here, where a broken pipe can still be told
+        with saying():
+            sys.stdout.flush()  # here, where it can still be told
         return code  # noqa: TRY300  an error above is what this is about
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
-    except BrokenPipeError:  # whoever read has gone, as `head` does
+    except (BrokenPipeError, Unsaid) as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left goes nowhere
+        if isinstance(error, Unsaid):  # else whoever read has gone, as `head` does
+            complain(f"what there is to say cannot be written: {error}")
         return Exit.REFUSED
     except Exception as error:
         if type(error).__name__ == "NoArgsIsHelpError":
@@ -43,7 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: list[str]) -> int:
     from portvakt.cli.program import command  # so that a library user of `main` pays when it runs
 
-    code = command(terminal=sys.stdout.isatty())(args=arguments, prog_name="portvakt", standalone_mode=False)
+    run = command(terminal=sys.stdout.isatty())
+    with saying():  # --help is not said by us
+        code = run(args=arguments, prog_name="portvakt", standalone_mode=False)
     return code if isinstance(code, int) else Exit.OK
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import sys
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+
+_NOT_WRITTEN = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
 class Exit(IntEnum):
@@ -32,21 +36,41 @@ class Stop(Exception):
         self.text = text
 
 
+class Unsaid(Exception):
+    """Standard output does not take what is said; the text says why."""
+
+
 def complain(text: str) -> None:
-    """Write a line on standard error, without what looks like a secret that was typed in the wrong place."""
+    """Write a line on standard error, without what looks like a secret that was typed in the wrong place.
+
+    Where that cannot be written the exit code has to say it.
+    """
     from portvakt.server.redaction import conceal  # only where something is wrong
 
-    print(f"portvakt: {conceal(text)}", file=sys.stderr)
+    with contextlib.suppress(OSError):
+        print(f"portvakt: {conceal(text)}", file=sys.stderr)
+
+
+@contextlib.contextmanager
+def saying() -> Iterator[None]:
+    """Tell a disk that is full under what is said from every other: as Unsaid. Raises: BrokenPipeError as it is."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _NOT_WRITTEN and error.filename is None:
+            raise Unsaid(error.strerror) from None
+        raise
 
 
 def say(text: str = "") -> None:
-    """Write a line on standard output, at once: a reader may wait for it."""
-    print(text, flush=True)
+    """Write a line on standard output, at once: a reader may wait for it. Raises: Unsaid."""
+    with saying():
+        print(text, flush=True)
 
 
 def say_json(value: object) -> None:
-    """Write a value as one line of JSON on standard output, at once: a reader may wait for it."""
-    print(json.dumps(value, ensure_ascii=False), flush=True)
+    """Write a value as one line of JSON on standard output, as `say` does."""
+    say(json.dumps(value, ensure_ascii=False))
 
 
 def say_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

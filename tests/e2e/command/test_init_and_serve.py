@@ -379,6 +379,9 @@ def test_a_reader_who_goes_away_is_no_fault(installed: Shell) -> None:
         ("keys list --issuer none >&-", 4, "portvakt: "),
         ("keys list --issuer none 2>&-", 4, ""),
         ("token breeze --environment test >&-", 2, "portvakt: "),
+        ("keys list --issuer breeze >/dev/full", 1, "portvakt: "),
+        ("--help >/dev/full", 1, "portvakt: "),
+        ("sandbox --port 0 >/dev/full", 1, "portvakt: "),
     ],
 )
 def test_what_is_said_where_nobody_listens_goes_nowhere(installed: Shell, line: str, code: int, said: str) -> None:
