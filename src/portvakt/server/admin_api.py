@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
     from portvakt.model.nouns import Issuer
     from portvakt.model.values import Secret
+    from portvakt.server.admin_api_quota import Quotas
     from portvakt.server.admin_api_who import Who
     from portvakt.server.call import Call, Receive, Send
     from portvakt.server.clock import Clock
@@ -79,7 +80,14 @@ _FAULT = Refused("server_error", "The server could not answer. Try again.", 503)
 
 
 def admin_api(
-    own: Issuer, issuers: Sequence[Issuer], store: Store, copy: Copy, clock: Clock, secret: Secret
+    *,
+    own: Issuer,
+    issuers: Sequence[Issuer],
+    store: Store,
+    copy: Copy,
+    quotas: Quotas,
+    clock: Clock,
+    secret: Secret,
 ) -> AdminApi:
     """Return the administration's API of an installation. `secret`: the installation's own."""
     office = Office(
@@ -92,15 +100,16 @@ def admin_api(
         pages=derive(secret, PAGES),
         links=derive(secret, LINKS),
     )
-    return AdminApi(office, {issuer.url: (issuer, OwnKeys(issuer, copy, clock)) for issuer in issuers})
+    return AdminApi(office, {issuer.url: (issuer, OwnKeys(issuer, copy, clock)) for issuer in issuers}, quotas)
 
 
 class AdminApi:
     """Answers every request under the own issuer's `api_url`."""
 
-    def __init__(self, office: Office, keys: Mapping[str, tuple[Issuer, OwnKeys]]) -> None:
+    def __init__(self, office: Office, keys: Mapping[str, tuple[Issuer, OwnKeys]], quotas: Quotas) -> None:
         """`keys`: every issuer and its keys, by URL."""
         self._office = office
+        self._quotas = quotas
         self._door = Doorkeeper(office.own, keys, office.store)
         self._base = office.own.api_url
         self._document = json.dumps(document(office.own, OPERATIONS), ensure_ascii=False).encode()
@@ -144,10 +153,24 @@ class AdminApi:
         operation = operations.get(method)
         if operation is None:
             return _not_allowed(operations)
-        who = await self._door.who(call, self._office.clock())
+        who = await self._who(call)
         check_scope(who, reads=operation.reads)
-        said = await operation.handle(await self._ask(call, receive, operation, who, parameters))
+        ask = await self._ask(call, receive, operation, who, parameters)
+        if not operation.reads:
+            self._quotas.change(who, self._office.clock())
+        said = await operation.handle(ask)
         return said if isinstance(said, Export) else _reply(said)
+
+    async def _who(self, call: Call) -> Who:
+        """Say who asks, and count it. Raises: Refusal."""
+        try:
+            who = await self._door.who(call, self._office.clock())
+        except Refusal as refusal:
+            if refusal.refused.code == INVALID_TOKEN:
+                self._quotas.bad_bearer(call, self._office.clock())
+            raise
+        self._quotas.request(who, self._office.clock())
+        return who
 
     @property
     def _root(self) -> str:
@@ -197,6 +220,8 @@ class AdminApi:
     def _headers_of(self, said: Refused) -> tuple[tuple[str, str], ...]:
         if said.status == HTTPStatus.METHOD_NOT_ALLOWED:
             return (("allow", said.reason),)
+        if said.exceeded is not None:
+            return (("retry-after", str(said.exceeded.seconds)),)
         if said.status == HTTPStatus.SERVICE_UNAVAILABLE:
             return (("retry-after", "1"),)
         if said.status == HTTPStatus.UNAUTHORIZED:  # RFC 6750 §3.1: without a token, no error

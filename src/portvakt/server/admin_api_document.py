@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from portvakt.protocol.own_scopes import MANAGE, READ
 from portvakt.server.admin_api_operation import Versioned
+from portvakt.server.admin_api_quota import CHANGES, REQUESTS
 from portvakt.server.admin_api_shapes import ID, NUMBER, SHAPES, of
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from portvakt.model.nouns import Issuer
     from portvakt.server.admin_api_operation import Operation
 
-_ALWAYS = (400, 401, 403, 503)
+_ALWAYS = (400, 401, 403, 429, 503)
 _TOO_LONG = {
     "description": "The request's target is longer than 8,192 bytes, which is said before it is known what it is for.",
     "content": {"application/json": {"schema": of("TooLong")}},
@@ -27,6 +28,8 @@ _ABOUT = (
     "Clients, their secrets, users, organisations and the audit log of this installation. Ask with an access token of"
     " this installation's own issuer, or of the issuer that is administered, whose scopes are portvakt:read (GET) or"
     " portvakt:manage. You see and change what its owner or its user may; what is not yours is 404."
+    f" For each user that it acts for, a program may ask {REQUESTS.limit} times in {REQUESTS.window} seconds, and"
+    f" {CHANGES.limit} times of these change something; beyond that the answer is 429, with Retry-After."
 )
 
 
@@ -115,6 +118,8 @@ def _answer(operation: Operation, status: int, shape: str | None) -> dict[str, A
 
 def _problem(status: int) -> Mapping[str, Any]:
     headers: dict[str, Any] = {"Portvakt-Reference": {"required": True, "schema": {"type": "string"}}}
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        headers["Retry-After"] = {"required": True, "schema": {"type": "string"}}
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = {"required": True, "schema": {"type": "string"}}
     return {

@@ -17,6 +17,7 @@ from portvakt.model.message import Reply
 from portvakt.protocol.govern.keys import published_keys
 from portvakt.server.act import Contended
 from portvakt.server.admin_api import AdminApi, admin_api
+from portvakt.server.admin_api_quota import Quotas
 from portvakt.server.api_keys import OwnApiKeys
 from portvakt.server.areas import areas_of
 from portvakt.server.authenticating import Authenticating
@@ -267,7 +268,15 @@ class Application:
     def _route_administration(self, secret: Secret) -> None:
         areas = areas_of(self.issuers, self._desk, self._uses, self._sealing, self._mailing)
         for own in (issuer for issuer in self.issuers if issuer.name == OWN):
-            api = admin_api(own, self.issuers, self._store, self.copy, self.clock, secret)
+            api = admin_api(
+                own=own,
+                issuers=self.issuers,
+                store=self._store,
+                copy=self.copy,
+                quotas=Quotas(self.windows, self._failures),
+                clock=self.clock,
+                secret=secret,
+            )
             areas = {own.api_url: api, **areas}  # the API stands below the console, and is looked for first
         for url, area in areas.items():
             self._route(url, area)

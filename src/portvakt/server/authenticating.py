@@ -52,6 +52,11 @@ def by_client(call: Call, issuer: Issuer, authenticated: Authenticated) -> By:
     return By(kind=ActorKind.CLIENT, issuer=issuer.name, id=client_id, address=call.address, request_id=call.reference)
 
 
+def count_bad_bearer(failures: Windows, place: str, address: str, now: Instant) -> Exceeded | None:
+    """Count an access token that is none at `place`, which is an issuer's name or another word."""
+    return failures.take((place, "bearer", bucket_address(address)), FAILURES_OF_ADDRESS, now)
+
+
 async def read_request(
     provider: Provider,
     call: Call,

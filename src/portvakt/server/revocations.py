@@ -17,7 +17,8 @@ from portvakt.model.values import ClientId, Secret
 from portvakt.protocol.answer.presented import read_access_token
 from portvakt.protocol.live import why_client_is_dead
 from portvakt.protocol.own_scopes import REVOCATIONS
-from portvakt.providers.speak import refuse_secret, speak
+from portvakt.providers.speak import refuse_exceeded, refuse_secret, speak
+from portvakt.server.authenticating import count_bad_bearer
 from portvakt.server.shown_tokens import json_reply
 from portvakt.store.behalf_reads import FIRST_REVOCATION
 from portvakt.wire.basic import authorization_scheme, parse_basic
@@ -108,7 +109,12 @@ class RevocationList:
             return Refused(error.code, error.description, error.status, reason=error.description)
         if token is None:
             return refuse_secret(self._tools.issuer.provider, "neither a secret nor a token was sent")
-        return await self._by_token(token)
+        client = await self._by_token(token)
+        if isinstance(client, Refused) and client.code == INVALID_TOKEN:
+            tools = self._tools
+            exceeded = count_bad_bearer(tools.failures, tools.issuer.name, call.address, tools.clock())
+            return client if exceeded is None else refuse_exceeded(tools.issuer.provider, exceeded)
+        return client
 
     async def _by_secret(self, call: Call, client_id: str, secret: str) -> ClientFacts | Refused:
         tools = self._tools
@@ -135,7 +141,7 @@ class RevocationList:
         if token is None or token.grant_id is not None:
             return _BAD_TOKEN
         facts = await tools.store.client_facts(tools.issuer.name, token.client_id)
-        if facts is None or why_client_is_dead(facts):
+        if facts is None or why_client_is_dead(facts) or await tools.is_taken_back(token):
             return _BAD_TOKEN
         return facts if REVOCATIONS in str(token.claims.get("scope", "")).split(" ") else _MISSING_SCOPE
 

@@ -48,6 +48,8 @@ from portvakt.model.values import GrantId
 from portvakt.protocol.answer.access_token import user_claims
 from portvakt.protocol.credentials import mint_id
 from portvakt.server.act import Contended
+from portvakt.server.admin_api_quota import CHANGES, REQUESTS
+from portvakt.server.authenticating import FAILURES_OF_ADDRESS
 from portvakt.store import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -397,3 +399,47 @@ async def test_an_installation_without_its_own_issuer_has_no_administration(
 ) -> None:
     async with serving(a_copy(populated_file, tmp_path), [STANDARD]) as served:
         assert (await call(served.application, "GET", f"{API}/issuers", headers=[("host", HOST)])).status == 404
+
+
+# --- quotas -----------------------------------------------------------------------------------------------------------
+
+
+async def test_changes_have_a_quota_and_reading_goes_on(administered: Administered) -> None:
+    async def change(who: Role = DEVELOPER) -> Answer:
+        return await administered.ask(who, "POST", f"{CLIENTS}/client_none/disable")
+
+    for _ in range(CHANGES.limit):
+        assert (await change()).status == 404
+    administered.served.clock.advance(20)
+
+    refused = await change()
+    others = await change(ADMINISTRATOR)
+    read = await administered.ask(DEVELOPER, "GET", CLIENTS)
+    administered.served.clock.advance(40)
+    later = await change()
+
+    assert (refused.status, refused.header("retry-after"), refused.json()["code"]) == (429, "40", "rate_limited")
+    assert (others.status, read.status, later.status) == (404, 200, 404)
+
+
+async def test_A13_bad_tokens_are_counted_by_address_and_keep_no_good_one_out(administered: Administered) -> None:
+    for _ in range(FAILURES_OF_ADDRESS.limit):
+        assert (await administered.ask("a.b.c", "GET", "/issuers")).status == 401
+    administered.served.clock.advance(1)
+
+    refused = await administered.ask("a.b.c", "GET", "/issuers")
+    good = await administered.ask(OPERATOR, "GET", "/issuers")
+    without = await administered.ask(None, "GET", "/issuers")
+
+    assert (refused.status, refused.header("retry-after")) == (429, "59")
+    assert (good.status, without.status) == (200, 401)
+
+
+async def test_a_program_has_a_quota_for_whatever_it_asks(administered: Administered) -> None:
+    windows, key = administered.served.application.windows, known(ACME, "developer").client_id
+    for _ in range(REQUESTS.limit - 1):
+        windows.take(("administration", ACME.name, key, DEVELOPER.user_id), REQUESTS, NOW)
+
+    answers = [await administered.ask(DEVELOPER, "GET", "/issuers") for _ in range(2)]
+
+    assert [answer.status for answer in answers] == [200, 429]

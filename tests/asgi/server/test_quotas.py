@@ -32,6 +32,7 @@ from portvakt.model.change import ChangeClient, SetClient
 from portvakt.model.nouns import ClientAuthentication
 from portvakt.model.provider import Quota
 from portvakt.model.values import Seconds
+from portvakt.protocol.own_scopes import REVOCATIONS
 from portvakt.server.authenticating import FAILURES, FAILURES_OF_ADDRESS
 from portvakt.server.shown_tokens import Introspecting, Revoking
 
@@ -400,3 +401,19 @@ async def test_E3_who_only_names_a_public_client_leaves_its_users_their_tokens(d
 
         assert [await ask("192.0.2.1") for _ in range(3)] == [400, 400, 429]
         assert await ask("192.0.2.2") == 400
+
+
+async def test_A13_wrong_secrets_and_tokens_are_counted_at_the_list_of_what_was_taken_back(standard: Serving) -> None:
+    await standard.store.apply(a_client(STANDARD, "guard", scopes=(REVOCATIONS,), default_scopes=()))
+    guard = known(STANDARD, "guard")
+
+    async def listed(authorization: str) -> int:
+        headers = [("authorization", authorization)]
+        return (await standard.get(f"{STANDARD.url}/revocations", headers=headers)).status
+
+    secrets = [await listed(basic(guard.client_id, CANARY)) for _ in range(FAILURES.limit + 1)]
+    tokens = [await listed("Bearer x.y.z") for _ in range(FAILURES_OF_ADDRESS.limit + 1)]
+
+    assert secrets == [401] * FAILURES.limit + [429]
+    assert tokens == [401] * FAILURES_OF_ADDRESS.limit + [429]
+    assert await listed(guard.basic) == 200

@@ -30,8 +30,8 @@ CHECKS = (
 )
 SETTINGS = """\
 [checks]
-negative_data_rejection.expected-statuses = [400, 401, 403, 404, 405, 412, 413, 414, 415, 428]
-missing_required_header.expected-statuses = [400, 401, 403, 428]
+negative_data_rejection.expected-statuses = [400, 401, 403, 404, 405, 412, 413, 414, 415, 428, 429]
+missing_required_header.expected-statuses = [400, 401, 403, 428, 429]
 
 [parameters]
 {parameters}
