@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from portvakt.model.audit import Act
+from portvakt.model.behalf import Purpose
 from portvakt.model.values import Instant
 from portvakt.pages import console as views
 from portvakt.pages.console import ConsoleView, OtherMeans
@@ -28,6 +29,9 @@ ROOMS = {
     views.Room.USERS: "users",
     views.Room.CLIENTS: "clients",
     views.Room.ORGANISATIONS: "organisations",
+    views.Room.REFUSALS: "refusals",
+    views.Room.KEYS: "keys",
+    views.Room.OUTBOX: "outbox",
     views.Room.LOG: "log",
 }
 
@@ -169,6 +173,7 @@ def client(**changes: object) -> views.ClientPage:
         earliest="2026-11-23",
         change_url=f"{here}/change",
         log_url="/admin/breeze-test/log?client=oauth_h4u25ue0hkp84f53nq1j",
+        refusals_url="/admin/breeze-test/refusals?client=oauth_h4u25ue0hkp84f53nq1j",
         acts=views.ClientActs(rotate=MEANS, enable=MEANS, disable=MEANS, delete=MEANS),
     )
     return replace(good, **changes)  # type: ignore[arg-type]  # members by name
@@ -250,6 +255,7 @@ def log(lines: tuple[views.LogLine, ...] = LOG, **changes: object) -> views.LogP
         csv_url="/admin/breeze-test/log.csv",
         jsonl_url="/admin/breeze-test/log.jsonl",
         means=MEANS,
+        export=MEANS,
     )
     return replace(good, **changes)  # type: ignore[arg-type]  # members by name
 
@@ -273,6 +279,7 @@ def users(lines: tuple[views.UserLine, ...] = USERS, **changes: object) -> views
         search_url="/admin/breeze-test/users",
         csrf="csrf",
         invites=True,
+        add=MEANS,
         sought="",
         lines=lines,
         next_url="/admin/breeze-test/users?after=user_3",
@@ -304,7 +311,7 @@ def profile(**changes: object) -> views.Profile:
         version=2,
         logs_in=True,
         sessions=2,
-        means=MEANS,
+        acts=views.PersonActs(change=MEANS, link=MEANS, log_out=MEANS, enable=MEANS, disable=MEANS),
     )
     return replace(good, **changes)  # type: ignore[arg-type]  # members by name
 
@@ -325,12 +332,29 @@ def organisations(**changes: object) -> views.Organisations:
         lines=ORGANISATIONS,
         next_url=None,
         means=MEANS,
+        add=MEANS,
     )
     return replace(good, **changes)  # type: ignore[arg-type]  # members by name
 
 
-def organisation(*members: views.MemberLine) -> views.OrganisationPage:
-    return views.OrganisationPage(
+def member(email: str, **changes: object) -> views.MemberLine:
+    good = views.MemberLine(
+        user_id="user_1",
+        email=email,
+        administrator=False,
+        since=NOW,
+        url="/admin/breeze-test/users/user_1",
+        change=MEANS,
+        remove=MEANS,
+    )
+    return replace(good, **changes)  # type: ignore[arg-type]  # members by name
+
+
+MEMBERS = (member(OWNER, administrator=True), member("ida@bakeriet.example"), member(USERS[2].email))
+
+
+def organisation(members: tuple[views.MemberLine, ...] = MEMBERS, **changes: object) -> views.OrganisationPage:
+    good = views.OrganisationPage(
         brand=BRAND,
         frame=frame(
             "breeze-test",
@@ -347,8 +371,136 @@ def organisation(*members: views.MemberLine) -> views.OrganisationPage:
         action="/admin/breeze-test/organisations/912345678",
         csrf="csrf",
         version=2,
+        add=MEANS,
+        switch=MEANS,
+    )
+    return replace(good, **changes)  # type: ignore[arg-type]  # members by name
+
+
+def refusal(reference: str, reason: str, **changes: object) -> views.RefusalLine:
+    good = views.RefusalLine(
+        reference=reference,
+        url=f"/admin/breeze-test/refusals/{reference}",
+        at=NOW,
+        answered=401,
+        code="invalid_client",
+        reason=reason,
+        method="POST",
+        path="/breeze-test/oauth/token",
+        address="203.0.113.7",
+    )
+    return replace(good, **changes)  # type: ignore[arg-type]  # members by name
+
+
+REFUSALS = (
+    refusal("367286fb-c", "wrong secret"),
+    refusal("367286fb-b", "the secret has expired", at=Instant(NOW - 60), address="2001:db8::1"),
+    refusal("367286fb-a", "scope " + "x" * 90, answered=400, code="invalid_scope", path="/breeze-test" + "/oauth" * 30),
+)
+
+
+def refusals(lines: tuple[views.RefusalLine, ...] = (), **changes: object) -> views.Refusals:
+    good = views.Refusals(
+        brand=BRAND,
+        frame=frame("breeze-test", views.Room.REFUSALS),
+        search_url="/admin/breeze-test/refusals",
+        client="",
+        clients_url="/admin/breeze-test/clients",
+        lines=lines,
+    )
+    return replace(good, **changes)  # type: ignore[arg-type]  # members by name
+
+
+def explained(**changes: object) -> views.Explained:
+    here = "/admin/breeze-test/clients/oauth_h4u25ue0hkp84f53nq1j"
+    good = views.Explained(
+        brand=BRAND,
+        frame=frame(
+            "breeze-test", views.Room.REFUSALS, views.Crumb(url="/admin/breeze-test/refusals", room=views.Room.REFUSALS)
+        ),
+        reference="367286fb-c",
+        issuer="breeze-test",
+        at=NOW,
+        method="POST",
+        path="/breeze-test/oauth/token",
+        address="203.0.113.7",
+        answered=401,
+        code="invalid_client",
+        client_id="oauth_h4u25ue0hkp84f53nq1j",
+        client="Nattlig import",
+        client_url=here,
+        others_url="/admin/breeze-test/refusals?client=oauth_h4u25ue0hkp84f53nq1j",
+        cause="The secret pvk_cs_XjRw…aB3d is the client's, and expired at 2026-11-21T19:29:00Z.",
+        rule="A secret lives until the end that was chosen for it.",
+        what_to_do="Use another secret of the client that has not ended, or make one: rotate the client's secret.",
+        curl="curl https://id.example/breeze-test/oauth/token \\\n"
+        "  --header 'Content-Type: application/json' \\\n"
+        """  --data '{"grant_type": "client_credentials", "client_id": "oauth_h4u25ue0hkp84f53nq1j", """
+        """"client_secret": "'"$CLIENT_SECRET"'"}'""",
         means=MEANS,
     )
+    return replace(good, **changes)  # type: ignore[arg-type]  # members by name
+
+
+def key(state: str, at: int, algorithm: str = "RS256", until: Instant | None = None) -> views.KeyLine:
+    began = Instant(NOW - at * DAY)
+    key_id = f"{at:02}rGqJk1nS7Vv0m3wZC-yE0Aq2Lw_tXoPd8HbKfUcJNeM"[:43]
+    return views.KeyLine(
+        key_id=key_id, algorithm=algorithm, state=state, created=began, signs_from=Instant(began + 600), until=until
+    )
+
+
+def keys(lines: tuple[views.KeyLine, ...], **changes: object) -> views.Keys:
+    good = views.Keys(
+        brand=LIVE,
+        frame=frame("breeze", views.Room.KEYS),
+        action="/admin/breeze/keys",
+        csrf="csrf",
+        lines=lines,
+        waits=lines[0].state == "next",
+        means=MEANS,
+        rotate=MEANS,
+    )
+    return replace(good, **changes)  # type: ignore[arg-type]  # members by name
+
+
+KEYS = (key("signing", 20), key("retired", 200, until=Instant(NOW - 19 * DAY)))
+
+
+def waiting(email: str, purpose: Purpose, **changes: object) -> views.OutboxLine:
+    good = views.OutboxLine(
+        user_id="user_1",
+        email=email,
+        url="/admin/breeze-test/users/user_1",
+        purpose=purpose,
+        since=Instant(NOW - 3600),
+        ends=Instant(NOW + DAY),
+        enabled=True,
+    )
+    return replace(good, **changes)  # type: ignore[arg-type]  # members by name
+
+
+WAITING = (
+    waiting(OWNER, Purpose.INVITED),
+    waiting("ida@bakeriet.example", Purpose.RESET, enabled=False),
+    waiting("en.ganske.lang.adresse.som.ikke.far.plass@" + "x" * 60 + ".example", Purpose.INVITED),
+)
+
+
+def outbox(lines: tuple[views.OutboxLine, ...] = WAITING, **changes: object) -> views.Outbox:
+    good = views.Outbox(
+        brand=BRAND,
+        frame=frame("breeze-test", views.Room.OUTBOX),
+        action="/admin/breeze-test/outbox",
+        csrf="csrf",
+        logs_in=True,
+        mail_host="",
+        lines=lines,
+        next_url=None,
+        users_url="/admin/breeze-test/users",
+        means=MEANS,
+    )
+    return replace(good, **changes)  # type: ignore[arg-type]  # members by name
 
 
 def stopped(why: views.Stop) -> views.Stopped:
@@ -396,17 +548,13 @@ CONSOLE_SAMPLES: dict[str, ConsoleView] = {
         link="https://id.example/breeze-test/password?link=" + "Qz9_" * 12,
         ends=Instant(NOW + 7 * DAY),
         profile_url="/admin/breeze-test/users/user_1",
+        means=MEANS,
     ),
     "console_organisations": organisations(),
     "console_organisations_none": organisations(lines=()),
     "console_organisations_sought": organisations(lines=(), sought="999"),
-    "console_organisation": organisation(
-        views.MemberLine(
-            user_id="user_1", email=OWNER, administrator=True, since=NOW, url="/admin/breeze-test/users/user_1"
-        ),
-        views.MemberLine(user_id="user_1", email="ida@bakeriet.example", administrator=False, since=NOW, url=None),
-    ),
-    "console_organisation_empty": organisation(),
+    "console_organisation": organisation(),
+    "console_organisation_empty": organisation((), enabled=False),
     "console_clients": clients("", LINES, next_url="/admin/breeze-test/clients?after=x"),
     "console_clients_live": replace(clients("", LINES[:1]), brand=LIVE, frame=frame("breeze")),
     "console_clients_of": clients(OWNER, LINES[:2]),
@@ -454,11 +602,49 @@ CONSOLE_SAMPLES: dict[str, ConsoleView] = {
     ),
     **{f"console_client_wrong_{one.value}": client(wrong=one, status=409, detail="Why.") for one in views.Wrong},
     "console_client_again": client(done=views.Done.AGAIN),
-    "settings": views.Settings(brand=LUCA, frame=own_frame(), advanced_url="/luca-test/settings/advanced"),
+    "settings": views.Settings(
+        brand=LUCA,
+        frame=own_frame(),
+        advanced_url="/luca-test/settings/advanced",
+        refusals_url="/luca-test/settings/refusals",
+        companies=(views.Tab(url="/luca-test/settings/organisations/912345678", name="Fjord & Fjell AS", here=False),),
+    ),
+    "settings_organisation": organisation(
+        tuple(replace(one, url=None) for one in MEMBERS),
+        brand=LUCA,
+        frame=own_frame(views.Crumb(url="/luca-test/settings", room=views.Room.SETTINGS)),
+        clients_url="/luca-test/settings/advanced?organisation=912345678",
+        log_url="/luca-test/settings/log?organisation=912345678",
+        action="/luca-test/settings/organisations/912345678",
+        switch=None,
+        problem="The user is no member of that organisation.",
+        status=404,
+    ),
     "settings_applications": clients(
         "", LINES[:2], brand=LUCA, frame=own_frame(), tabs=TABS, search_url=None, create_url="/luca-test/settings/new"
     ),
     "settings_applications_none": clients(brand=LUCA, frame=own_frame(), tabs=TABS[:1], search_url=None),
+    "console_refusals": refusals(),
+    "console_refusals_of": refusals(REFUSALS, client="Nattlig import", means=MEANS, next_url="/admin/x?before=10"),
+    "console_refusals_none": refusals(client=LONG, means=MEANS),
+    "console_refusals_sought": refusals(sought="367286fb-z", status=404),
+    "settings_refusals": refusals(brand=LUCA, frame=own_frame()),
+    "console_explained": explained(),
+    "console_explained_bare": explained(
+        client_id="", client="", client_url=None, others_url=None, curl="", path="/breeze-test" + "/oauth" * 30
+    ),
+    "console_keys": keys(KEYS, done="rotated"),
+    "console_keys_waiting": keys((key("next", 0, "ES256"), *KEYS), brand=BRAND, frame=frame(room=views.Room.KEYS)),
+    "console_keys_wrong": keys(KEYS, algorithm="ES256", problem="4 keys are published.", status=400, done="again"),
+    "console_outbox": outbox(next_url="/admin/breeze-test/outbox?after=user_3"),
+    "console_outbox_mails": outbox(
+        (replace(WAITING[0], why="550 no such mailbox"),),
+        mail_host="smtp.example",
+        why="535 who are you",
+        again=True,
+    ),
+    "console_outbox_none": outbox((), mail_host="smtp.example"),
+    "console_outbox_nobody": outbox((), logs_in=False),
     "console_log": log(),
     "console_log_none": log(
         (), next_url=None, sought=views.Sought(act="client.created", day="2026-11-22", user="u", organisation="9")

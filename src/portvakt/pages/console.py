@@ -11,6 +11,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from portvakt.pages.console_frame import Crumb, Door, Environment, Frame, OtherMeans, Room
+from portvakt.pages.console_installed import KeyLine, Keys, Outbox, OutboxLine
 from portvakt.pages.console_log import Difference, LogLine, LogPage, Sought
 from portvakt.pages.console_people import (
     Belonging,
@@ -19,11 +20,13 @@ from portvakt.pages.console_people import (
     OrganisationLine,
     OrganisationPage,
     Organisations,
+    PersonActs,
     PersonDone,
     Profile,
     UserLine,
     Users,
 )
+from portvakt.pages.console_refusals import Explained, RefusalLine, Refusals
 
 if TYPE_CHECKING:
     from portvakt.model.values import Instant
@@ -44,8 +47,11 @@ __all__ = [
     "Door",
     "Environment",
     "Environments",
+    "Explained",
     "Filled",
     "Frame",
+    "KeyLine",
+    "Keys",
     "LinkShown",
     "LogLine",
     "LogPage",
@@ -54,8 +60,13 @@ __all__ = [
     "OrganisationPage",
     "Organisations",
     "OtherMeans",
+    "Outbox",
+    "OutboxLine",
+    "PersonActs",
     "PersonDone",
     "Profile",
+    "RefusalLine",
+    "Refusals",
     "Room",
     "SecretLine",
     "SecretShown",
@@ -81,11 +92,13 @@ class Environments:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The settings of somebody who makes applications, or looks after their organisation's."""
+    """The settings of somebody who makes applications, or administers `companies`."""
 
     brand: Brand
     frame: Frame
     advanced_url: str
+    refusals_url: str
+    companies: tuple[Tab, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -289,6 +302,7 @@ class ClientPage:
     earliest: str
     change_url: str
     log_url: str
+    refusals_url: str
     acts: ClientActs
     done: Done | None = None
     wrong: Wrong | None = None
@@ -343,6 +357,10 @@ ConsoleView = (
     | ClientForm
     | SecretShown
     | ClientPage
+    | Refusals
+    | Explained
+    | Keys
+    | Outbox
     | LogPage
     | Stopped
 )

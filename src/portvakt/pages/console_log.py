@@ -50,7 +50,7 @@ class Sought:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogPage:
-    """The audit log. The filter sends the members of `Sought` to `search_url`."""
+    """The audit log. The filter sends the members of `Sought` to `search_url`. `export`: all lines, by other means."""
 
     brand: Brand
     frame: Frame
@@ -62,3 +62,4 @@ class LogPage:
     csv_url: str
     jsonl_url: str
     means: OtherMeans
+    export: OtherMeans

@@ -39,7 +39,7 @@ class Users:
     """The users of an issuer, or those whose address begins with `sought` (the search sends `q` to `search_url`).
 
     Posts `email` and `roles` to `search_url`, for a new one, who is invited where there are log-ins. `problem`: why
-    there is none, in English.
+    there is none, in English. `add`: the same by other means.
     """
 
     brand: Brand
@@ -47,6 +47,7 @@ class Users:
     search_url: str
     csrf: str = field(repr=False)
     invites: bool
+    add: OtherMeans
     email: str = ""
     roles: str = ""
     problem: str = ""
@@ -65,6 +66,17 @@ class Belonging:
     name: str
     administrator: bool
     url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonActs:
+    """Each act on a user's page by other means."""
+
+    change: OtherMeans
+    link: OtherMeans
+    log_out: OtherMeans
+    enable: OtherMeans
+    disable: OtherMeans
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +102,7 @@ class Profile:
     version: int
     logs_in: bool
     sessions: int
-    means: OtherMeans
+    acts: PersonActs
     done: PersonDone | None = None
     problem: str = ""
     status: int = 200
@@ -106,6 +118,7 @@ class LinkShown:
     link: str = field(repr=False)
     ends: Instant
     profile_url: str
+    means: OtherMeans
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +135,7 @@ class OrganisationLine:
 class Organisations:
     """The organisations of an issuer, or those whose name or number begins with `sought`.
 
-    Posts `number` and `name` to `search_url`, for a new one.
+    Posts `number` and `name` to `search_url`, for a new one. `add`: the same by other means.
     """
 
     brand: Brand
@@ -133,6 +146,7 @@ class Organisations:
     lines: tuple[OrganisationLine, ...]
     next_url: str | None
     means: OtherMeans
+    add: OtherMeans
     number: str = ""
     name: str = ""
     problem: str = ""
@@ -141,13 +155,18 @@ class Organisations:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberLine:
-    """One member of an organisation. `url`: their profile, None where that is not shown."""
+    """One member of an organisation. `url`: their profile, None where that is not shown.
+
+    `change`: by other means, to have them administer it, or no more; `remove`: to have them leave.
+    """
 
     user_id: str
     email: str
     administrator: bool
     since: Instant
     url: str | None
+    change: OtherMeans
+    remove: OtherMeans
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +174,8 @@ class OrganisationPage:
     """An organisation and its members, a page at a time.
 
     Posts `do` to `action`: enable, disable (with `version`); add (`email`, `administrator`); remove, raise and lower
-    (`user`: whether a member administers it).
+    (`user`: whether a member administers it). `add`: by other means; `switch`: to enable or disable it, None for its
+    own administrators, who may not.
     """
 
     brand: Brand
@@ -166,11 +186,12 @@ class OrganisationPage:
     members: tuple[MemberLine, ...]
     next_url: str | None
     clients_url: str
-    log_url: str | None
+    log_url: str
     action: str
     csrf: str = field(repr=False)
     version: int
-    means: OtherMeans
+    add: OtherMeans
+    switch: OtherMeans | None
     done: PersonDone | None = None
     email: str = ""
     problem: str = ""

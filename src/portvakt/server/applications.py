@@ -1,5 +1,7 @@
 """`<issuer>/settings`: where developers, and administrators of organisations, look after their own applications.
 
+Administrators of organisations look after their members, too.
+
 The same pages as the console's, over the same decisions, for whoever is logged in at the issuer itself.
 """
 
@@ -12,6 +14,8 @@ from portvakt.pages import console as views
 from portvakt.protocol.govern.actor import actor_of
 from portvakt.server.console_clients import clients_pages, show_clients
 from portvakt.server.console_log import log_file, log_page
+from portvakt.server.console_organisations import show_organisation
+from portvakt.server.console_refusals import refusals_pages
 from portvakt.server.console_visit import Visit, log_in_url, parts_below, stop, where
 from portvakt.server.refusal import Refusal
 from portvakt.server.settings_issuers import OWN
@@ -71,18 +75,35 @@ class Applications:
     async def _dispatch(self, visit: Visit, parts: tuple[str, ...]) -> None:
         match parts:
             case ():
-                frame = visit.framed()
-                await visit.show(views.Settings(brand=visit.brand, frame=frame, advanced_url=visit.clients_url))
+                await self._settings(visit)
             case ("advanced",):
                 await self._list(visit)
             case ("advanced", *rest):
                 await clients_pages(visit, tuple(rest))
+            case ("organisations", number):
+                await show_organisation(visit, number)
+            case ("refusals", *rest):
+                await refusals_pages(visit, tuple(rest))
             case ("log",):
                 await log_page(visit)
             case ("log.csv" | "log.jsonl" as name,):
                 await log_file(visit, name.removeprefix("log."))
             case _:
                 await visit.stop(views.Stop.NOT_FOUND)
+
+    async def _settings(self, visit: Visit) -> None:
+        """Lead to a developer's applications, and to the organisations that they administer."""
+        view = views.Settings(
+            brand=visit.brand,
+            frame=visit.framed(),
+            advanced_url=visit.clients_url,
+            refusals_url=f"{visit.root}/refusals",
+            companies=tuple(
+                views.Tab(url=f"{visit.root}/organisations/{one.number}", name=one.name, here=False)
+                for one in _own_organisations(visit.facts, visit.actor)
+            ),
+        )
+        await visit.show(view)
 
     async def _list(self, visit: Visit) -> None:
         """List a developer's own applications, or those of an organisation that they administer."""

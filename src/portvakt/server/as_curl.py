@@ -54,16 +54,31 @@ def variables(issuer: Issuer, client: Client, secret: Secret | None) -> str:
     return "\n".join((*lines, f"PORTVAKT_ISSUER={issuer.url}", ""))
 
 
+def option(name: str, *values: str) -> str:
+    """Return an option of a command, once for each value, as it goes behind what stands there."""
+    return "".join(f" --{name} {shlex.quote(value)}" for value in values)
+
+
 def by_other_means(
-    api_url: str, issuer: Issuer, method: str, path: str, command: str, body: Mapping[str, object] | None = None
+    api_url: str,
+    issuer: Issuer,
+    method: str,
+    path: str,
+    command: str,
+    body: Mapping[str, object] | None = None,
+    *,
+    versioned: bool = False,
 ) -> OtherMeans:
-    """Return an act as the API's request and as the command. `path`: under the issuer's; `command`: its end."""
+    """Return an act as the API's request and as the command. `path`: under the issuer's; `command`: its end.
+
+    `versioned`: the API asks which version was seen; any, here: that of the page is no better once it is pasted.
+    """
     lines = [
         "curl" + ("" if method == "GET" else f" -X {method}"),
         shlex.quote(f"{api_url}/issuers/{issuer.name}{path}"),
     ]
     lines = [" ".join(lines), '-H "Authorization: Bearer $PORTVAKT_TOKEN"']
-    if method in {"PATCH", "DELETE"}:  # whichever version it is: that of the page is no better once it is pasted
+    if versioned:
         lines += ["-H 'If-Match: *'"]
     if body is not None:
         lines += ['-H "Content-Type: application/json"', "-d " + shlex.quote(json.dumps(body))]

@@ -9,8 +9,8 @@ from portvakt.model.nouns import ClientAuthentication
 from portvakt.model.values import Instant, Seconds
 from portvakt.pages import console as views
 from portvakt.protocol.govern.secrets import IN_USE, lives
-from portvakt.server.as_curl import by_other_means
-from portvakt.server.console_forms import spelled
+from portvakt.server.as_curl import option
+from portvakt.server.console_forms import life_by_other_means, spelled
 from portvakt.server.console_visit import tomorrow
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def client_page(
         earliest=tomorrow(now),
         change_url=f"{here}/change",
         log_url=f"{visit.root}/log?{urlencode({'client': client.id})}",
+        refusals_url=f"{visit.root}/refusals?{urlencode({'client': client.id})}",
         acts=_acts(visit, client.id),
         done=done,
         wrong=wrong,
@@ -82,7 +83,7 @@ def _line(visit: Visit, facts: ClientFacts, secret: ClientSecret, now: Instant) 
         used_from=secret.last_used_from or "",
         state=_state(secret, now),
         in_use=in_use,
-        means=by_other_means(visit.api_url, visit.issuer, "POST", path, command, body),
+        means=visit.means("POST", path, command, body),
     )
 
 
@@ -94,14 +95,20 @@ def _state(secret: ClientSecret, now: Instant) -> views.State:
     return views.State.EXPIRED if now >= secret.expires_at else views.State.EXPIRING
 
 
-def _acts(visit: Visit, client_id: str) -> views.ClientActs:
-    def means(method: str, path: str, verb: str, body: dict[str, object] | None = None) -> views.OtherMeans:
-        command = f"client {verb}"
-        return by_other_means(visit.api_url, visit.issuer, method, f"/clients/{client_id}{path}", command, body)
+def rotation(visit: Visit, client_id: str, grace: int, expires: str, until: str) -> views.OtherMeans:
+    """Return a rotation by other means. `expires`, `until`: as in the form."""
+    body, options = life_by_other_means(expires, until, visit.now)
+    command = f"client rotate-secret {client_id}" + option("grace", f"{grace}s") + options
+    return visit.means("POST", f"/clients/{client_id}/secrets", command, {"grace": grace, **body})
 
+
+def _acts(visit: Visit, client_id: str) -> views.ClientActs:
+    here = f"/clients/{client_id}"
     return views.ClientActs(
-        rotate=means("POST", "/secrets", f"rotate-secret {client_id} --grace 24h", {"grace": 86_400}),
-        enable=means("POST", "/enable", f"enable {client_id}"),
-        disable=means("POST", "/disable", f"disable {client_id}"),
-        delete=means("DELETE", "", f"delete {client_id}"),
+        rotate=visit.means(
+            "POST", f"{here}/secrets", f"client rotate-secret {client_id} --grace 24h", {"grace": 86_400}
+        ),
+        enable=visit.means("POST", f"{here}/enable", f"client enable {client_id}"),
+        disable=visit.means("POST", f"{here}/disable", f"client disable {client_id}"),
+        delete=visit.means("DELETE", here, f"client delete {client_id}", versioned=True),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,8 +12,8 @@ from portvakt.pages import console as views
 from portvakt.protocol.govern.secrets import GRACE_LIMIT, IN_USE, lives
 from portvakt.protocol.own_scopes import OWN_SCOPES
 from portvakt.server.administering_people import People
-from portvakt.server.as_curl import by_other_means, token_request, variables
-from portvakt.server.console_client import client_page
+from portvakt.server.as_curl import option, token_request, variables
+from portvakt.server.console_client import client_page, rotation
 from portvakt.server.console_forms import client_form, filled_from, filled_in, life_from, wish_from
 from portvakt.server.console_visit import LINES, NOTHING_TO_DO, number_in, path_with
 from portvakt.server.refusal import Refusal, found
@@ -71,12 +70,14 @@ async def show_clients(
     crumbs = () if not above else (views.Crumb(url=here.rpartition("/")[0], name=above),)
     command = "client list"
     if owner is not None:
-        command += f" --owner {shlex.quote(owner.email)}"
+        command += option("owner", owner.email)
         new = path_with(new, owner=owner.email) if above else new
     elif organisation:
-        command += f" --organisation {shlex.quote(organisation)}"
+        command += option("organisation", organisation)
         new = path_with(new, organisation=organisation)
-    query = path_with("/clients", owner=whose or "", organisation=organisation)
+    elif sought and everything:
+        command += option("search", sought)
+    query = path_with("/clients", owner=whose or "", organisation=organisation, search=sought if everything else "")
     await visit.show(
         views.ClientList(
             brand=visit.brand,
@@ -92,7 +93,7 @@ async def show_clients(
             if len(lines) > LINES
             else None,
             create_url=new,
-            means=by_other_means(visit.api_url, visit.issuer, "GET", query, command),
+            means=visit.means("GET", query, command),
         )
     )
 
@@ -232,7 +233,7 @@ async def _client(visit: Visit, client_id: str) -> None:
         await visit.go(path_with(here, done=done_or_new.value))
     elif done_or_new is not None:
         grace = min(number_in(form, "grace"), GRACE_LIMIT)
-        means = client_page(visit, facts).acts.rotate
+        means = rotation(visit, client_id, grace, form.get("expires", ""), form.get("until", ""))
         await _show_secret(visit, done_or_new, means, older_end=grace)
     else:
         await visit.go(visit.clients_url)

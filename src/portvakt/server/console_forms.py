@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from portvakt.model.provider import Quota, Refresh
 from portvakt.model.values import Seconds
 from portvakt.pages.console import Choice, ClientForm, Filled
 from portvakt.protocol.govern.clients import Wish
-from portvakt.server.as_curl import by_other_means
+from portvakt.server.as_curl import option
 from portvakt.server.console_visit import day_begins, tomorrow
 from portvakt.server.refusal import Refusal
 
@@ -28,6 +27,8 @@ if TYPE_CHECKING:
 DAYS = ("30", "90", "180", "365")
 _DAY = 86_400
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": _DAY}
+_ONES = {"description": "description", "authentication": "auth", "owner": "owner", "organisation": "organisation"}
+_LISTS = {"scopes": "scope", "default_scopes": "default-scope", "redirect_uris": "redirect-uri"}
 _QUOTA = re.compile(r"([0-9]{1,10}) ?/ ?([0-9]{0,5})([smhd])", re.ASCII)
 
 
@@ -133,19 +134,48 @@ def _authentications(issuer: Issuer, changed: Client | None) -> tuple[str, ...]:
     return tuple(one for one in every if has_public or one != public)
 
 
+def life_by_other_means(expires: str, until: str, now: Instant) -> tuple[dict[str, object], str]:
+    """Return how the API and the command say for how long a secret is to live; nothing where a form says nothing."""
+    if expires == Filled().expires:
+        return {}, ""
+    try:
+        body: dict[str, object] = {"expires_in": life_from(expires, until, now)}
+    except Refusal:
+        return {}, ""
+    return body, option("expires", until if expires == "date" else f"{expires}d")
+
+
 def _means(visit: Visit, filled: Filled, changed: Client | None) -> OtherMeans:
+    """Return what a form asks for by other means: the name, and whatever is not as it was or as it would be anyhow."""
+    was = Filled() if changed is None else filled_from(changed, version=changed.version)
     body: dict[str, object] = {"name": filled.name or "NAME"}
+    options = option("name", filled.name or "NAME")
+    for member, spelling in _ONES.items():
+        value = getattr(filled, member).strip()
+        if value != getattr(was, member):
+            body[member] = value
+            options += option(spelling, value)
+    for member, spelling in _LISTS.items():
+        values = getattr(filled, member).split()
+        if values != getattr(was, member).split():
+            body[member] = values
+            options += option(spelling, *(values or [""]))
+    if filled.token_quota != was.token_quota:
+        quota = _quota_or_none(filled.token_quota)
+        body["token_quota"] = None if quota is None else {"limit": quota.limit, "window": quota.window}
+        options += option("token-quota", spelled(quota) or "none")
     if changed is not None:
-        command = f"client update {changed.id} --name {shlex.quote(filled.name)}"
-        return by_other_means(visit.api_url, visit.issuer, "PATCH", f"/clients/{changed.id}", command, body)
-    command = f"client create --name {shlex.quote(filled.name or 'NAME')}"
-    if filled.owner:
-        body["owner"] = filled.owner
-        command += f" --owner {shlex.quote(filled.owner)}"
-    if filled.organisation:
-        body["organisation"] = filled.organisation
-        command += f" --organisation {shlex.quote(filled.organisation)}"
-    return by_other_means(visit.api_url, visit.issuer, "POST", "/clients", command, body)
+        path, command = f"/clients/{changed.id}", f"client update {changed.id}{options}"
+        return visit.means("PATCH", path, command, body, versioned=True)
+    life, until = life_by_other_means(filled.expires, filled.until, visit.now)
+    return visit.means("POST", "/clients", f"client create{options}{until}", {**body, **life})
+
+
+def _quota_or_none(text: str) -> Quota | None:
+    try:
+        return _quota(text)
+    except Refusal:
+        return None
 
 
 def _quota(text: str) -> Quota | None:

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from portvakt.model.audit import Act, ActorKind
-from portvakt.model.message import Reply
 from portvakt.model.values import ClientId, Instant, IssuerName, OrganisationNumber, UserId
 from portvakt.pages import console as views
 from portvakt.server import administering_audit as audit
-from portvakt.server.as_curl import by_other_means
+from portvakt.server.as_curl import option
 from portvakt.server.console_visit import LINES, day_begins, path_with
 
 if TYPE_CHECKING:
     from portvakt.model.audit import Entry, Told
     from portvakt.server.console_visit import Visit
-
-MOST_EXPORTED = 20_000
-"""Lines of an export; who wants more names a day, or asks the command."""
 
 _DAY = 86_400
 _MOMENTS = frozenset({"expires", "revoked"})
@@ -44,8 +39,8 @@ async def log_page(visit: Visit) -> None:
     following, entries = await visit.log.page(_filter(sought), before=number, limit=LINES)
     names = await _names(visit, entries)
     here, filters = f"{visit.root}/log", {one: getattr(sought, one) for one in _FILTERS}
-    options = "".join(f" --{name} {shlex.quote(value)}" for name, value in filters.items() if value and name != "day")
-    path = path_with("/audit", **{name: value for name, value in filters.items() if name != "day"})
+    spelled = {name: value for name, value in (filters | _days(sought.day)).items() if value and name != "day"}
+    options = "".join(option(name, value) for name, value in spelled.items())
     await visit.show(
         views.LogPage(
             brand=visit.brand,
@@ -57,24 +52,20 @@ async def log_page(visit: Visit) -> None:
             next_url=None if following is None else path_with(here, **filters, before=str(following)),
             csv_url=path_with(here + ".csv", **filters),
             jsonl_url=path_with(here + ".jsonl", **filters),
-            means=by_other_means(visit.api_url, visit.issuer, "GET", path, f"audit list{options}"),
+            means=visit.means("GET", path_with("/audit", **spelled), f"audit list{options}"),
+            export=visit.means(
+                "GET", path_with("/audit", format="csv", **spelled), f"audit export --format csv{options}"
+            ),
         )
     )
 
 
 async def log_file(visit: Visit, ending: str) -> None:
     """Answer with the lines of the same filters as a file. Raises: Refusal."""
-    written = [audit.csv_line(None)] if ending == "csv" else []
-    count = 0
-    async for entry in visit.log.every(_filter(_sought(visit))):
-        written.append(audit.csv_line(entry) if ending == "csv" else audit.json_line(entry))
-        count += 1
-        if count == MOST_EXPORTED:
-            break
-    media = "text/csv; charset=utf-8" if ending == "csv" else "application/jsonl; charset=utf-8"
     name = f'attachment; filename="{visit.issuer.name}-log.{ending}"'
-    headers = (("content-type", media), ("content-disposition", name), *_HEADERS)
-    await visit.call.reply(Reply(200, headers, "".join(written).encode()), visit.send)
+    media = ("content-type", f"{audit.EXPORTS[ending]}; charset=utf-8")
+    lines = await visit.log.export(ending, _filter(_sought(visit)))
+    await visit.call.stream((media, ("content-disposition", name), *_HEADERS), lines, visit.send)
 
 
 _FILTERS = ("client", "user", "organisation", "actor", "act", "day")
@@ -86,6 +77,15 @@ def _sought(visit: Visit) -> views.Sought:
     if visit.actor.operator or sought.client or sought.organisation:
         return sought
     return replace(sought, user=visit.facts.user.id)
+
+
+def _days(day: str) -> dict[str, str]:
+    """Return a day as the API and the command ask for it."""
+    begins = day_begins(day)
+    if begins is None:
+        return {}
+    first, last = (datetime.fromtimestamp(moment, UTC) for moment in (begins, begins + _DAY))
+    return {"since": f"{first:%Y-%m-%dT%H:%M:%SZ}", "until": f"{last:%Y-%m-%dT%H:%M:%SZ}"}
 
 
 def _filter(sought: views.Sought) -> audit.Sought:

@@ -1,12 +1,13 @@
-"""The pages of organisations and their members, as an operator sees them."""
+"""The pages of organisations and their members, as an operator sees them, and of each one, its administrators."""
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from portvakt.pages import console as views
 from portvakt.server.administering_organisations import Organisations
-from portvakt.server.as_curl import by_other_means
+from portvakt.server.as_curl import option
 from portvakt.server.console_clients import show_clients
 from portvakt.server.console_visit import LINES, NOTHING_TO_DO, number_in, path_with
 from portvakt.server.refusal import Refusal
@@ -14,10 +15,13 @@ from portvakt.server.refusal import Refusal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from portvakt.model.behalf import Member
     from portvakt.model.decision import Refused
+    from portvakt.model.nouns import Organisation
     from portvakt.server.console_visit import Visit
 
 _LONGEST = 100
+_DANGEROUS = frozenset({"disable", "remove", "raise"})
 
 
 async def organisations_pages(visit: Visit, rest: tuple[str, ...]) -> None:
@@ -26,7 +30,7 @@ async def organisations_pages(visit: Visit, rest: tuple[str, ...]) -> None:
         case ():
             await _organisations(visit)
         case (number,):
-            await _organisation(visit, number)
+            await show_organisation(visit, number)
         case (number, "clients"):
             organisation = await _of(visit).show(number)
             await show_clients(visit, organisation=number, above=organisation.name)
@@ -65,7 +69,6 @@ async def _show_organisations(
     else:
         found = await of.page(after=after or None, limit=LINES + 1)
     lines, following = found[:LINES], len(found) > LINES
-    path, command = path_with("/organisations", search=sought), "organisation list"
     visit.call.refused = refused
     await visit.show(
         views.Organisations(
@@ -81,7 +84,12 @@ async def _show_organisations(
                 for one in lines
             ),
             next_url=path_with(here, q=sought, after=lines[-1].number) if following else None,
-            means=by_other_means(visit.api_url, visit.issuer, "GET", path, command),
+            means=visit.means(
+                "GET",
+                path_with("/organisations", search=sought),
+                "organisation list" + (option("search", sought) if sought else ""),
+            ),
+            add=_creating(visit, number or "NUMBER", name or "NAME"),
             number=number,
             name=name,
             problem="" if refused is None else refused.description,
@@ -90,8 +98,8 @@ async def _show_organisations(
     )
 
 
-async def _organisation(visit: Visit, number: str) -> None:
-    """Show an organisation, or do what a form of its page says."""
+async def show_organisation(visit: Visit, number: str) -> None:
+    """Show an organisation that they administer, or do what a form of its page says. Raises: Refusal."""
     if not visit.posts:
         await _show_organisation(visit, number)
         return
@@ -99,15 +107,17 @@ async def _organisation(visit: Visit, number: str) -> None:
     if form is None:
         await visit.stop(views.Stop.FORM)
         return
-    here = f"{visit.root}/organisations/{number}"
-    raises = form.get("do") == "add" and "administrator" in form
-    if (raises or form.get("do") in {"disable", "remove", "raise"}) and not visit.is_recent:
+    here, do = f"{visit.root}/organisations/{number}", form.get("do")
+    if (do in _DANGEROUS or (do == "add" and "administrator" in form)) and not visit.is_recent:
         await visit.log_in_again(path_with(here, done=views.PersonDone.AGAIN.value))
         return
     try:
         done = await _act(visit, number, form)
     except Refusal as refusal:
-        await _show_organisation(visit, number, refusal.refused, email=form.get("email", ""))
+        await _show_organisation(visit, number, refusal.refused, email=form.get("email", "").strip())
+        return
+    if do in {"lower", "remove"} and form.get("user") == visit.facts.user.id and not visit.actor.operator:
+        await visit.go(visit.frame.home_url)  # whoever takes it from themselves may see this page no more
         return
     await visit.go(path_with(here, done=done.value))
 
@@ -134,42 +144,65 @@ async def _act(visit: Visit, number: str, form: Mapping[str, str]) -> views.Pers
 
 
 async def _show_organisation(visit: Visit, number: str, refused: Refused | None = None, *, email: str = "") -> None:
-    of, here = _of(visit), f"{visit.root}/organisations"
+    of, operator = _of(visit), visit.actor.operator
     organisation = await of.show(number)
     found = await of.members(number, after=visit.asked("after") or None, limit=LINES + 1)
-    lines, own = found[:LINES], f"{here}/{organisation.number}"
-    enabled = organisation.disabled_at is None
-    verb = "disable" if enabled else "enable"
+    lines, above = found[:LINES], f"{visit.root}/organisations"
+    own = f"{above}/{organisation.number}"
+    crumb = views.Crumb(url=above, room=views.Room.ORGANISATIONS)
     visit.call.refused = refused
     await visit.show(
         views.OrganisationPage(
             brand=visit.brand,
-            frame=visit.framed(views.Crumb(url=here, room=views.Room.ORGANISATIONS)),
+            frame=visit.framed(crumb if operator else views.Crumb(url=visit.root, room=views.Room.SETTINGS)),
             number=organisation.number,
             name=organisation.name,
-            enabled=enabled,
-            members=tuple(
-                views.MemberLine(
-                    user_id=one.user.id,
-                    email=one.user.email,
-                    administrator=one.administrator,
-                    since=one.since,
-                    url=f"{visit.root}/users/{one.user.id}",
-                )
-                for one in lines
-            ),
+            enabled=organisation.disabled_at is None,
+            members=tuple(_member(visit, number, one) for one in lines),
             next_url=path_with(own, after=lines[-1].user.id) if len(found) > LINES else None,
-            clients_url=f"{own}/clients",
+            clients_url=f"{own}/clients" if operator else path_with(visit.clients_url, organisation=number),
             log_url=path_with(f"{visit.root}/log", organisation=organisation.number),
             action=own,
             csrf=visit.csrf,
             version=organisation.version,
-            means=by_other_means(
-                visit.api_url, visit.issuer, "POST", f"/organisations/{number}/{verb}", f"organisation {verb} {number}"
-            ),
+            add=_adding(visit, number, email or "EMAIL"),
+            switch=_switch(visit, organisation) if operator else None,
             done=next((one for one in views.PersonDone if one.value == visit.asked("done")), None),
             email=email,
             problem="" if refused is None else refused.description,
             status=200 if refused is None else refused.status,
         )
     )
+
+
+def _member(visit: Visit, number: str, member: Member) -> views.MemberLine:
+    user, path = member.user, f"/organisations/{number}/members/{member.user.id}"
+    who, other = f"{number} {shlex.quote(user.email)}", not member.administrator
+    change = f"organisation add-member {who} --{'' if other else 'no-'}administrator"
+    return views.MemberLine(
+        user_id=user.id,
+        email=user.email,
+        administrator=member.administrator,
+        since=member.since,
+        url=f"{visit.root}/users/{user.id}" if visit.actor.operator else None,
+        change=visit.means("PATCH", path, change, {"administrator": other}),
+        remove=visit.means("DELETE", path, f"organisation remove-member {who}"),
+    )
+
+
+# --- by other means ---------------------------------------------------------------------------------------------------
+
+
+def _creating(visit: Visit, number: str, name: str) -> views.OtherMeans:
+    command = "organisation create" + option("number", number) + option("name", name)
+    return visit.means("POST", "/organisations", command, {"organisation": number, "name": name})
+
+
+def _adding(visit: Visit, number: str, email: str) -> views.OtherMeans:
+    command = f"organisation add-member {number} {shlex.quote(email)}"
+    return visit.means("POST", f"/organisations/{number}/members", command, {"user": email})
+
+
+def _switch(visit: Visit, organisation: Organisation) -> views.OtherMeans:
+    number, verb = organisation.number, "disable" if organisation.disabled_at is None else "enable"
+    return visit.means("POST", f"/organisations/{number}/{verb}", f"organisation {verb} {number}")

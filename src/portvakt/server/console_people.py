@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from portvakt.pages import console as views
 from portvakt.protocol.govern.people import UserWish
 from portvakt.protocol.live import session_lives
 from portvakt.server.administering_people import People
-from portvakt.server.as_curl import by_other_means
+from portvakt.server.as_curl import option
 from portvakt.server.console_clients import show_clients
 from portvakt.server.console_visit import LINES, NOTHING_TO_DO, number_in, path_with
 from portvakt.server.inviting import Inviting
@@ -70,7 +71,7 @@ async def _users(visit: Visit) -> None:
             person = await _people(visit).create(email, wish)
             await visit.go(path_with(f"{here}/{person.user.id}", done=views.PersonDone.CREATED.value))
         else:
-            await _show_link(visit, await _inviting(visit).invite(email, wish))
+            await _show_link(visit, await _inviting(visit).invite(email, wish), _adding(visit, email, roles))
     except Refusal as refusal:
         await _show_users(visit, refusal.refused, email=email, roles=roles)
 
@@ -99,12 +100,15 @@ async def _show_users(visit: Visit, refused: Refused | None = None, *, email: st
             sought=sought,
             lines=tuple(_line(user, here) for user in lines),
             next_url=path_with(here, q=sought, after=lines[-1].id) if following else None,
-            means=by_other_means(visit.api_url, visit.issuer, "GET", path_with("/users", search=sought), "user list"),
+            means=visit.means(
+                "GET", path_with("/users", search=sought), "user list" + (option("search", sought) if sought else "")
+            ),
+            add=_adding(visit, email, roles),
         )
     )
 
 
-async def _show_link(visit: Visit, link: Link) -> None:
+async def _show_link(visit: Visit, link: Link, means: views.OtherMeans) -> None:
     here = f"{visit.root}/users"
     await visit.show(
         views.LinkShown(
@@ -114,6 +118,7 @@ async def _show_link(visit: Visit, link: Link) -> None:
             link=link.url.reveal(),
             ends=link.expires_at,
             profile_url=f"{here}/{link.user.id}",
+            means=means,
         )
     )
 
@@ -143,7 +148,8 @@ async def _profile(visit: Visit, user_id: str) -> None:
         return
     try:
         if form.get("do") == "link":
-            await _show_link(visit, await _inviting(visit).reset(user_id))
+            link = await _inviting(visit).reset(user_id)
+            await _show_link(visit, link, _acts(visit, link.user).link)
             return
         done = await _act_on_user(visit, user_id, form)
     except Refusal as refusal:
@@ -175,8 +181,6 @@ async def _act_on_user(visit: Visit, user_id: str, form: Mapping[str, str]) -> v
 async def _show_profile(visit: Visit, user_id: str, refused: Refused | None = None) -> None:
     person = await _people(visit).show(user_id)
     user, here = person.user, f"{visit.root}/users"
-    enabled = user.disabled_at is None
-    verb = "disable" if enabled else "enable"
     sessions = await visit.store.sessions_of(visit.issuer.name, user.id)
     visit.call.refused = refused
     await visit.show(
@@ -187,7 +191,7 @@ async def _show_profile(visit: Visit, user_id: str, refused: Refused | None = No
             email=user.email,
             roles=tuple(sorted(user.roles)),
             since=user.created_at,
-            enabled=enabled,
+            enabled=user.disabled_at is None,
             has_password=person.has_password,
             companies=tuple(
                 views.Belonging(
@@ -205,13 +209,35 @@ async def _show_profile(visit: Visit, user_id: str, refused: Refused | None = No
             version=user.version,
             logs_in=visit.issuer.provider.authorize_path is not None,
             sessions=sum(session_lives(one, user, visit.now) for one in sessions),
-            means=by_other_means(
-                visit.api_url, visit.issuer, "POST", f"/users/{user.id}/{verb}", f"user {verb} {user.email}"
-            ),
+            acts=_acts(visit, user),
             done=_done(visit),
             problem="" if refused is None else refused.description,
             status=200 if refused is None else refused.status,
         )
+    )
+
+
+# --- by other means ---------------------------------------------------------------------------------------------------
+
+
+def _adding(visit: Visit, email: str, roles: str) -> views.OtherMeans:
+    """Return how one is invited, or made where nobody logs in."""
+    who, named = email or "EMAIL", sorted(set(roles.split()))
+    body: dict[str, object] = {"email": who, **({"roles": named} if named else {})}
+    if visit.issuer.provider.authorize_path is None:
+        return visit.means("POST", "/users", "user create" + option("email", who) + option("role", *named), body)
+    return visit.means("POST", "/invitations", f"user invite {shlex.quote(who)}" + option("role", *named), body)
+
+
+def _acts(visit: Visit, user: User) -> views.PersonActs:
+    here, who, roles = f"/users/{user.id}", shlex.quote(user.email), sorted(user.roles)
+    changes = f"user update {who}" + option("role", *(roles or [""]))
+    return views.PersonActs(
+        change=visit.means("PATCH", here, changes, {"roles": roles}, versioned=True),
+        link=visit.means("POST", f"{here}/reset", f"user reset-password {who}"),
+        log_out=visit.means("DELETE", f"{here}/sessions", f"user end-session {who} --all"),
+        enable=visit.means("POST", f"{here}/enable", f"user enable {who}"),
+        disable=visit.means("POST", f"{here}/disable", f"user disable {who}"),
     )
 
 

@@ -14,6 +14,7 @@ from portvakt.model.values import Instant, Seconds
 from portvakt.pages.console import Room, Stop, Stopped
 from portvakt.server.administering_audit import Log
 from portvakt.server.administering_clients import Clients
+from portvakt.server.as_curl import by_other_means
 from portvakt.server.desk import NotOurForm, query_value
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from portvakt.model.behalf import SessionFacts
     from portvakt.model.nouns import Issuer
-    from portvakt.pages.console import ConsoleView, Crumb, Frame
+    from portvakt.pages.console import ConsoleView, Crumb, Frame, OtherMeans
     from portvakt.pages.views import Brand
     from portvakt.protocol.govern.actor import Actor
     from portvakt.server.call import Call, Receive, Send
@@ -162,6 +163,18 @@ class Visit:
     def log(self) -> Log:
         """The audit log, as far as they may read it."""
         return Log(issuer=self.issuer, store=self.store, actor=self.actor)
+
+    def means(
+        self,
+        method: str,
+        path: str,
+        command: str,
+        body: Mapping[str, object] | None = None,
+        *,
+        versioned: bool = False,
+    ) -> OtherMeans:
+        """Return an act on this issuer by other means; see `by_other_means`."""
+        return by_other_means(self.api_url, self.issuer, method, path, command, body, versioned=versioned)
 
     def asked(self, name: str) -> str:
         """Return a parameter of the query, "" if there is none."""

@@ -88,8 +88,8 @@ async def test_what_a_link_carries_is_a_word_of_the_command_and_no_command(admin
     browser = await signed_in(administered, OPERATOR)
 
     page = await browser.get(f"{ROOT}/log?client=x%3B+rm+-rf+%2F+%23&actor=%24%28id%29")
-    command, curl = (
-        html.unescape(text) for text in re.findall(r"<pre[^>]*><code>(.*?)</code></pre>", page.text, re.DOTALL)[::-1]
+    curl, command, *_ = (
+        html.unescape(text) for text in re.findall(r"<pre[^>]*><code>(.*?)</code></pre>", page.text, re.DOTALL)
     )
 
     assert shlex.split(command)[3:7] == ["--client", "x; rm -rf / #", "--actor", "$(id)"]
