@@ -79,7 +79,7 @@ class Revoked:
     """Something that was taken back: `kind` is one of `KINDS`, others mean nothing here, and `id` names it.
 
     It is remembered until `until`. `before`: only tokens that were issued then or earlier are refused, since what
-    ended may begin again; None: all are.
+    ended has begun again; None: all are. The last word about a thing counts.
     """
 
     kind: str
@@ -233,8 +233,7 @@ class TakenBack:
             del self._ends[pair]
 
     def _remember(self, entry: Revoked) -> None:
-        """Keep of several entries for one thing what refuses most."""
+        """Keep of several entries for one thing the last: what ended may have begun again."""
         if entry.kind in KINDS:
-            until, before = self._ends.get((entry.kind, entry.id), _NOTHING)
-            told = _FOR_EVER if entry.before is None else entry.before
-            self._ends[entry.kind, entry.id] = (max(until, entry.until), max(before, told))
+            before = _FOR_EVER if entry.before is None else entry.before
+            self._ends[entry.kind, entry.id] = (entry.until, before)

@@ -11,9 +11,11 @@ from portvakt.model.values import Instant, Seconds
 from portvakt.protocol.events import of_grant
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from portvakt.model.behalf import Family, Grant
     from portvakt.model.change import Change
-    from portvakt.model.nouns import Issuer
+    from portvakt.model.nouns import Client, Issuer
     from portvakt.model.values import ClientId, IssuerName, KeyId, OrganisationNumber, UserId
 
 LONGEST_LIFETIME = Seconds(86_400)
@@ -32,23 +34,60 @@ def end_grant(issuer: Issuer, grant: Grant, now: Instant) -> tuple[Change, ...]:
 
 
 def end_client(issuer: IssuerName, client_id: ClientId, now: Instant) -> AddRevocation:
-    """Return what has guards refuse all that a client got until now, and not what it gets once it is enabled again."""
-    return AddRevocation(issuer, Ended.CLIENT, client_id, _remembered(now), before=now)
+    """Return what has guards refuse whatever names a client, until they are told that it began again.
+
+    A moment would not do: a node whose copy or clock is another's of a little before may issue something after it.
+    """
+    return AddRevocation(issuer, Ended.CLIENT, client_id, _remembered(now))
+
+
+def begin_client(issuer: IssuerName, client_id: ClientId, ended_at: Instant, now: Instant) -> AddRevocation:
+    """Return what has guards take what a client gets from now on, and go on to refuse what it got before it ended."""
+    return _begin(issuer, Ended.CLIENT, client_id, ended_at, now)
 
 
 def end_user(issuer: IssuerName, user_id: UserId, now: Instant) -> AddRevocation:
     """As `end_client`, for a user."""
-    return AddRevocation(issuer, Ended.USER, user_id, _remembered(now), before=now)
+    return AddRevocation(issuer, Ended.USER, user_id, _remembered(now))
+
+
+def begin_user(issuer: IssuerName, user_id: UserId, ended_at: Instant, now: Instant) -> AddRevocation:
+    """As `begin_client`, for a user."""
+    return _begin(issuer, Ended.USER, user_id, ended_at, now)
 
 
 def end_organisation(issuer: IssuerName, number: OrganisationNumber, now: Instant) -> AddRevocation:
     """As `end_client`, for an organisation."""
-    return AddRevocation(issuer, Ended.ORGANISATION, number, _remembered(now), before=now)
+    return AddRevocation(issuer, Ended.ORGANISATION, number, _remembered(now))
+
+
+def begin_organisation(
+    issuer: IssuerName, number: OrganisationNumber, ended_at: Instant, now: Instant
+) -> AddRevocation:
+    """As `begin_client`, for an organisation."""
+    return _begin(issuer, Ended.ORGANISATION, number, ended_at, now)
+
+
+def tell_of_clients(clients: Iterable[Client], ended_at: Instant | None, now: Instant) -> tuple[AddRevocation, ...]:
+    """Return what guards are told of the clients of somebody who ends now, or, since `ended_at`, begins again.
+
+    Those that are disabled themselves do not begin again with them.
+    """
+    if ended_at is None:
+        return tuple(end_client(one.issuer, one.id, now) for one in clients)
+    return tuple(begin_client(one.issuer, one.id, ended_at, now) for one in clients if one.disabled_at is None)
 
 
 def end_key(issuer: IssuerName, key_id: KeyId, now: Instant) -> AddRevocation:
     """Return what has guards refuse all that a key has signed, for good."""
     return AddRevocation(issuer, Ended.KEY, key_id, _remembered(now))
+
+
+def _begin(issuer: IssuerName, kind: Ended, name: str, ended_at: Instant, now: Instant) -> AddRevocation:
+    # Another node's clock may have been ahead when this ended, and may be behind when it begins: what was issued within
+    # that time of the end is of before, but from this second on nothing is. The second of the end itself is of before.
+    before = max(ended_at, min(now - 1, ended_at + CLOCKS_DIFFER))
+    return AddRevocation(issuer, kind, name, _remembered(max(ended_at, now)), Instant(before))
 
 
 def _remembered(now: Instant) -> Instant:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from portvakt.model.audit import NOBODY
 from portvakt.model.decision import Granted, Refused
 from portvakt.model.values import OrganisationNumber, UserId
-from portvakt.protocol.ending import end_client
 from portvakt.protocol.govern.actor import AT_THE_COMMAND_LINE, may_everything, may_organisation
 from portvakt.protocol.govern.actor import not_found as absent
 from portvakt.protocol.govern.organisations import (
@@ -22,7 +21,7 @@ from portvakt.protocol.govern.organisations import (
 )
 from portvakt.server.act import act
 from portvakt.server.administering_clients import ANOTHER_WAS_FIRST
-from portvakt.server.administering_people import CLIENTS_AT_ONCE, beyond_the_first, named_user
+from portvakt.server.administering_people import CLIENTS_AT_ONCE, named_user, tell_of_later_clients
 from portvakt.server.refusal import Refusal, found, granted
 from portvakt.store.rows import search_key
 
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from portvakt.model.audit import By
     from portvakt.model.behalf import Member
     from portvakt.model.nouns import ClientFacts, Issuer, Organisation
-    from portvakt.model.values import ClientId
+    from portvakt.model.values import ClientId, Instant
     from portvakt.protocol.govern.actor import Actor
     from portvakt.server.clock import Clock
     from portvakt.store import Store
@@ -113,10 +112,17 @@ class Organisations:
             own = [one.client for one in clients]
             return set_organisation_enabled(organisation, own, enabled=enabled, now=self.clock())
 
+        async def tell(ended_at: Instant | None) -> None:
+            await tell_of_later_clients(
+                self.store, lambda last: self._clients(number, last), ended_at, self.clock(), self.by
+            )
+
+        was = await self._own(number)
+        if enabled and was.disabled_at is not None:  # first, as of users
+            await tell(was.disabled_at)
         after = granted(await act(self.store, load, decide, self.by))
         if not enabled:
-            async for later in beyond_the_first(lambda last: self._clients(number, last)):
-                await self.store.apply([end_client(self.issuer.name, one, self.clock()) for one in later], self.by)
+            await tell(None)
         return after
 
     # --- members ------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from portvakt.model.audit import NOBODY
 from portvakt.model.behalf import Password
 from portvakt.model.decision import INVALID_REQUEST, Granted, Refused
 from portvakt.model.values import SessionId, UserId
-from portvakt.protocol.ending import end_client
+from portvakt.protocol.ending import tell_of_clients
 from portvakt.protocol.govern.actor import AT_THE_COMMAND_LINE, OPERATOR, may_everything
 from portvakt.protocol.govern.actor import not_found as absent
 from portvakt.protocol.govern.people import (
@@ -33,13 +33,13 @@ from portvakt.server.settings_issuers import OWN
 from portvakt.store.rows import search_key
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from portvakt.jose.signing import Signer
     from portvakt.model.audit import By
     from portvakt.model.behalf import ApiKey, Invitation, Member, Session
     from portvakt.model.nouns import ClientFacts, Issuer, User
-    from portvakt.model.values import ClientId, Secret
+    from portvakt.model.values import ClientId, Instant, Secret
     from portvakt.protocol.govern.actor import Actor
     from portvakt.protocol.govern.api_keys import KeyWish, NewApiKey
     from portvakt.server.clock import Clock
@@ -150,11 +150,13 @@ class People:
                 return ANOTHER_WAS_FIRST
             return set_user_enabled(self.issuer, *facts, enabled=enabled, now=self.clock())
 
+        was = await self._user(name)
+        if enabled and was.disabled_at is not None:  # first: a user who is enabled has no client that is forgotten
+            await self._tell_of_later_clients(was, was.disabled_at)
         user = granted(await act(self.store, load, decide, self.by))
         if not enabled:
             await self._end_sessions(user)
-            async for later in beyond_the_first(lambda last: self._clients(user, last)):
-                await self.store.apply([end_client(self.issuer.name, one, self.clock()) for one in later], self.by)
+            await self._tell_of_later_clients(user, None)
         return await self._person(user)
 
     async def sessions(self, name: str) -> tuple[Session, ...]:
@@ -222,6 +224,12 @@ class People:
     async def _clients(self, user: User, after: ClientId | None) -> list[ClientFacts]:
         return await self.store.clients(self.issuer.name, after, CLIENTS_AT_ONCE, owner=user.id)
 
+    async def _tell_of_later_clients(self, user: User, ended_at: Instant | None) -> None:
+        def page(after: ClientId | None) -> Awaitable[list[ClientFacts]]:
+            return self._clients(user, after)
+
+        await tell_of_later_clients(self.store, page, ended_at, self.clock(), self.by)
+
     async def _other_operators(self, user: User) -> Sequence[User] | None:
         """Return another enabled operator, if there is one; None at an issuer that has no operators."""
         if self.issuer.name != OWN:
@@ -268,14 +276,18 @@ async def named_user(store: Store, issuer: Issuer, name: str) -> User:
     return found("user", await store.user(issuer.name, UserId(name)))
 
 
-async def beyond_the_first(
+async def tell_of_later_clients(
+    store: Store,
     page: Callable[[ClientId | None], Awaitable[list[ClientFacts]]],
-) -> AsyncIterator[list[ClientId]]:
-    """Give the clients of one who has more than a page of them, but for that page, which was ended with their owner."""
-    after = await page(None)
-    while len(after) == CLIENTS_AT_ONCE:
-        after = await page(after[-1].client.id)
-        yield [facts.client.id for facts in after]
+    ended_at: Instant | None,
+    now: Instant,
+    by: By,
+) -> None:
+    """Tell the guards of somebody's clients behind their first page: of that one they are told with its owner."""
+    last = await page(None)
+    while len(last) == CLIENTS_AT_ONCE:
+        last = await page(last[-1].client.id)
+        await store.apply(tell_of_clients([facts.client for facts in last], ended_at, now), by)
 
 
 def _check_password(password: Secret | None) -> None:

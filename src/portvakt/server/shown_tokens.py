@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from portvakt.model.decision import Exceeded
     from portvakt.model.nouns import Issuer
-    from portvakt.protocol.answer.presented import Presented
+    from portvakt.protocol.answer.presented import AccessToken, Presented
     from portvakt.protocol.answer.token import Authenticated
     from portvakt.server.api_keys import OwnApiKeys
     from portvakt.server.authenticating import Authenticating
@@ -77,8 +78,17 @@ class Tools:
         if found is None:
             return None
         if found.grant_id is not None:
-            return AccessFacts(found, await self.store.standing(issuer.name, found.grant_id), None)
-        return AccessFacts(found, None, await self.store.client_facts(issuer.name, found.client_id))
+            reading = self.store.standing(issuer.name, found.grant_id)
+            standing, taken_back = await asyncio.gather(reading, self.is_taken_back(found))
+            return AccessFacts(found, standing, None, taken_back)
+        of_client = self.store.client_facts(issuer.name, found.client_id)
+        client, taken_back = await asyncio.gather(of_client, self.is_taken_back(found))
+        return AccessFacts(found, None, client, taken_back)
+
+    async def is_taken_back(self, token: AccessToken) -> bool:
+        """Whether guards refuse an access token for what it names, as `Store.is_taken_back` has it."""
+        rests_on = (token.client_id, token.subject, token.organisation, token.issued_at)
+        return await self.store.is_taken_back(self.issuer.name, *rests_on)
 
 
 def shows_tokens(issuer: Issuer) -> bool:

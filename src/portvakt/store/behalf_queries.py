@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Integer, and_, bindparam, func, or_, select
+from sqlalchemy import Integer, and_, bindparam, exists, func, or_, select
 
 from portvakt.store.rows import FACTS
 from portvakt.store.schema import (
@@ -202,13 +202,17 @@ REVOCATIONS_AFTER = (
 )
 """The next revocations, and all that share the last one's number, or a reader would go on behind them."""
 
+_SINCE = REVOCATIONS.alias("since")
 TAKEN_BACK = (
     select(REVOCATIONS.c.id)
     .where(
         REVOCATIONS.c.issuer == ISSUER,
         REVOCATIONS.c.id.in_([bindparam("client_id"), bindparam("subject"), bindparam("organisation")]),
         or_(REVOCATIONS.c.before.is_(None), REVOCATIONS.c.before >= bindparam("issued_at")),
+        ~exists(
+            select(_SINCE.c.id).where(_same(REVOCATIONS, _SINCE, id="id"), _SINCE.c.sequence > REVOCATIONS.c.sequence)
+        ),
     )
     .limit(1)
 )
-"""Whether something that a token names had ended when it was issued, or since: ids of two kinds are never alike."""
+"""Whether the last word about something that a token names refuses it: ids of two kinds are never alike."""

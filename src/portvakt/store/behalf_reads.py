@@ -135,7 +135,7 @@ class BehalfReads(Asking):
     async def is_taken_back(
         self, issuer: IssuerName, client_id: ClientId, subject: str, organisation: str | None, issued_at: Instant
     ) -> bool:
-        """Whether a token's client, user or organisation ended after it was issued, also if it began again since."""
+        """Whether a token's client, user or organisation has ended, or had since it was issued and began again."""
         named: dict[str, str | None] = {"client_id": client_id, "subject": subject, "organisation": organisation}
         read = queries.TAKEN_BACK
         return bool(await self._read("read revocations", read, issuer=issuer, issued_at=issued_at, **named))

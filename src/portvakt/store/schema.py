@@ -25,7 +25,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest migration. Later ones sort after earlier ones: so a database ahead is told from one behind."""
 
 METADATA = MetaData()
@@ -315,6 +315,7 @@ REVOCATIONS = Table(
     Column("before", BigInteger),
     # Ids of two kinds are never alike: each kind has its prefix, and an organisation's is its number.
     PrimaryKeyConstraint("issuer", "sequence", "id", name="pk_revocations"),
+    Index("ix_revocations_id", "issuer", "id", "sequence"),
     Index("ix_revocations_until", "until"),
 )
 

@@ -121,18 +121,25 @@ async def test_G7_what_is_enabled_again_gets_in_with_what_was_issued_since(kind:
     assert let_in == {0: False, 5: False, 6: True}
 
 
-async def test_G7_of_several_entries_for_one_thing_the_strictest_counts() -> None:
-    twice = [Revoked("user", "user_1", LATER, Instant(NOW + moment)) for moment in (5, 3)]
-    for_ever = [Revoked("client", "client_2", LATER), Revoked("client", "client_2", LATER, Instant(NOW - 9))]
-    soon_over = [Revoked("grant", "grant_3", LATER), Revoked("grant", "grant_3", Instant(NOW + 8))]
-    clock = Clock()
-    guard = a_guard(revocations=Source(*twice, *for_ever, *soon_over), clock=clock)
+async def test_G7_of_several_entries_for_one_thing_the_last_counts() -> None:
+    """What is disabled, enabled and disabled again, as its guard hears of it; a token may even be of a later second."""
+    clock, source = Clock(), Source()
+    guard = a_guard(revocations=source, clock=clock)
     clock.advance(10)
+    tokens = [a_token({"client_id": "client_2", "iat": NOW + at}) for at in (5, 6, 12)]
 
-    assert not await is_let_in(guard, a_token({"sub": "user_1", "iat": NOW + 5}))
-    assert await is_let_in(guard, a_token({"sub": "user_1", "iat": NOW + 6}))
-    assert not await is_let_in(guard, a_token({"client_id": "client_2", "iat": NOW + 6}))
-    assert not await is_let_in(guard, of_a_grant("grant_3"))
+    async def let_in(*told: Revoked) -> list[bool]:
+        source.revoked += told
+        clock.advance(WAIT_AT)
+        return [await is_let_in(guard, token) for token in tokens]
+
+    ends, begins = Revoked("client", "client_2", LATER), Revoked("client", "client_2", LATER, Instant(NOW + 5))
+
+    assert await let_in() == [True, True, True]
+    assert await let_in(ends) == [False, False, False]
+    assert await let_in(begins) == [False, True, True]
+    assert await let_in(ends) == [False, False, False]
+    assert await let_in(begins, ends, begins) == [False, True, True]
 
 
 async def test_G7_a_token_that_was_seen_is_refused_within_five_seconds_of_its_revocation() -> None:

@@ -254,8 +254,12 @@ async def test_G7_the_guards_are_told_of_every_client_however_many_there_are(
         of = {"owner": kari.id} if whose == "user" else {"organisation": BAKERY}
         assert await store.apply(a_client(LUCA, f"more{number}", [], **of)) == Applied()
 
-    await (people.set_enabled(KARI, False) if whose == "user" else organisations.set_enabled(BAKERY, False))
+    async def told_of(enabled: bool) -> list[Instant | None]:
+        after, _ = await store.revocations(LUCA.name, 0, 100)
+        await (people.set_enabled(KARI, enabled) if whose == "user" else organisations.set_enabled(BAKERY, enabled))
+        _, told = await store.revocations(LUCA.name, after, 100)
+        assert sorted(each.kind for each in told) == sorted([*[Ended.CLIENT] * 5, Ended(whose)])
+        return [each.before for each in told]
 
-    _, told = await store.revocations(LUCA.name, 0, 100)
-    assert sorted(each.kind for each in told) == sorted([*[Ended.CLIENT] * 5, Ended(whose)])
-    assert all(each.before == NOW for each in told)
+    assert await told_of(enabled=False) == [None] * 6
+    assert await told_of(enabled=True) == [NOW] * 6

@@ -12,6 +12,7 @@ from builders import NOW
 from issuing import BREEZE, CANARY, LUCA, OWNER, STANDARD, a_client, body, error, known, serving
 from portvakt.model.change import Applied, RemoveMember, SetClientDisabled
 from portvakt.model.nouns import ClientAuthentication
+from portvakt.protocol.ending import begin_client, end_client
 from portvakt.protocol.own_scopes import INTROSPECT
 
 if TYPE_CHECKING:
@@ -71,6 +72,26 @@ async def test_a_clients_own_token_is_active_while_the_client_lives(standard: Se
 
     assert (before["active"], before["sub"]) == (True, client_id)
     assert await told(standard, token, "api") == INACTIVE
+
+
+async def test_G7_a_token_of_before_its_client_was_disabled_is_not_active_once_that_is_enabled_again(
+    standard: Serving,
+) -> None:
+    await an_application(standard, STANDARD)
+    await an_api(standard, INTROSPECT)
+    name, client_id = STANDARD.name, known(STANDARD, "app").client_id
+
+    async def both() -> list[str]:
+        own = (await ask(standard, STANDARD, grant_type="client_credentials")).json()["access_token"]
+        return [own, (await tokens(standard, STANDARD))["access_token"]]
+
+    old = await both()
+    for change in (end_client(name, client_id, NOW), begin_client(name, client_id, NOW, NOW)):
+        assert await standard.store.apply([change]) == Applied()
+    standard.clock.advance(1)
+    new = await both()
+
+    assert [(await told(standard, token, "api"))["active"] for token in (*old, *new)] == [False, False, True, True]
 
 
 async def test_N1_who_does_not_prove_who_they_are_learns_nothing(standard: Serving) -> None:

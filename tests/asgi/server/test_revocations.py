@@ -15,7 +15,7 @@ from portvakt.guard.revocations import WAIT_AT, RevocationPage, TakenBack
 from portvakt.model.change import Applied, SetClientDisabled
 from portvakt.model.nouns import ClientAuthentication
 from portvakt.model.values import ClientId, Instant, KeyId, OrganisationNumber, UserId
-from portvakt.protocol.ending import end_client, end_key, end_organisation, end_user
+from portvakt.protocol.ending import begin_client, begin_user, end_client, end_key, end_organisation, end_user
 from portvakt.protocol.own_scopes import REVOCATIONS
 from portvakt.server.own_keys import OwnKeys
 from portvakt.server.revocations import OwnRevocations
@@ -60,7 +60,7 @@ async def test_a_grant_that_ended_is_told_once_and_after_its_cursor_no_more(stan
     assert (after.header("content-type"), after.header("cache-control")) == ("application/json", "no-store")
 
 
-async def test_G7_whatever_ends_is_told_and_what_may_begin_again_with_the_moment(standard: Serving) -> None:
+async def test_G7_whatever_ends_is_told_and_that_it_began_again_with_the_moment(standard: Serving) -> None:
     guard = await a_guards_client(standard, STANDARD)
     name, until = STANDARD.name, NOW + 86_400 + 60
 
@@ -69,14 +69,16 @@ async def test_G7_whatever_ends_is_told_and_what_may_begin_again_with_the_moment
         end_user(name, UserId("user_1"), NOW),
         end_organisation(name, OrganisationNumber("312047152"), NOW),
         end_key(name, KeyId("key_1"), NOW),
+        begin_user(name, UserId("user_1"), NOW, Instant(NOW + 9)),
     ):
         assert await standard.store.apply([ended]) == Applied()
 
     assert (await listed(standard, STANDARD, guard)).json()["revocations"] == [
-        {"kind": "client", "id": "client_1", "until": until, "before": NOW},
-        {"kind": "user", "id": "user_1", "until": until, "before": NOW},
-        {"kind": "organisation", "id": "312047152", "until": until, "before": NOW},
+        {"kind": "client", "id": "client_1", "until": until},
+        {"kind": "user", "id": "user_1", "until": until},
+        {"kind": "organisation", "id": "312047152", "until": until},
         {"kind": "key", "id": "key_1", "until": until},
+        {"kind": "user", "id": "user_1", "until": until + 9, "before": NOW + 8},
     ]
 
 
@@ -151,10 +153,16 @@ async def test_G7_a_disabled_client_reads_it_no_more(standard: Serving) -> None:
     basic_ = await a_guards_client(standard, STANDARD)
     token = await ask(standard, STANDARD, "guard", grant_type="client_credentials", scope=REVOCATIONS)
 
-    await standard.store.apply([SetClientDisabled(STANDARD.name, known(STANDARD, "guard").client_id, NOW)])
+    name, client_id = STANDARD.name, known(STANDARD, "guard").client_id
+    bearer = f"Bearer {token.json()['access_token']}"
+    await standard.store.apply([SetClientDisabled(name, client_id, NOW)])
 
     assert error(await listed(standard, STANDARD, basic_)) == (401, "invalid_client")
-    bearer = f"Bearer {token.json()['access_token']}"
+    assert error(await listed(standard, STANDARD, bearer)) == (401, "invalid_token")
+
+    begun = begin_client(name, client_id, NOW, NOW)
+    assert await standard.store.apply([SetClientDisabled(name, client_id, None), begun]) == Applied()
+    assert (await listed(standard, STANDARD, basic_)).status == 200
     assert error(await listed(standard, STANDARD, bearer)) == (401, "invalid_token")
 
 

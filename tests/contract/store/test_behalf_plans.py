@@ -98,6 +98,10 @@ READS: dict[str, tuple[Select[Any], dict[str, Any]]] = {
     "api_key": (behalf_queries.API_KEY_FACTS, {"id": "i"}),
     "api_keys_of": (behalf_queries.API_KEYS_OF_USER, {"id": "i"}),
     "revocations": (behalf_queries.REVOCATIONS_AFTER, {"after": 1, "others": 3}),
+    "is_taken_back": (
+        behalf_queries.TAKEN_BACK,
+        {"client_id": "c", "subject": "u", "organisation": None, "issued_at": 1},
+    ),
     "memberships_of": (list_queries.MEMBERSHIPS_OF_USER, {"id": "i"}),
     "administered": (list_queries.ADMINISTERED, {"id": "i"}),
     "refusal": (audit.ONE_REFUSAL, {"reference": "r"}),

@@ -419,9 +419,13 @@ async def test_revocations_are_told_in_pages_that_end_with_a_whole_set(store: St
     assert later > cursor
 
 
-async def test_a_token_is_taken_back_by_the_end_of_what_it_names_but_not_by_an_earlier_one(store: Store) -> None:
-    ended = [(Ended.CLIENT, "client_a", 50), (Ended.ORGANISATION, "312047152", 50), (Ended.USER, "user_a", None)]
-    for kind, name, before in ended:
+async def test_a_token_is_taken_back_by_the_last_word_about_what_it_names(store: Store) -> None:
+    told = [
+        *[(Ended.CLIENT, "client_a", None), (Ended.CLIENT, "client_a", 50)],
+        *[(Ended.ORGANISATION, "312047152", None), (Ended.ORGANISATION, "312047152", 50)],
+        *[(Ended.USER, "user_a", 450), (Ended.USER, "user_a", None)],
+    ]
+    for kind, name, before in told:
         until = None if before is None else Instant(before)
         await applied(store, [AddRevocation(ACME, kind, GrantId(name), Instant(500), until)])
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from behalf_store import a_world
 from builders import NOW
 from portvakt.model.audit import Act
@@ -13,6 +15,9 @@ from portvakt.model.values import ClientId, Instant, IssuerName, KeyId, Organisa
 from portvakt.protocol.ending import (
     CLOCKS_DIFFER,
     LONGEST_LIFETIME,
+    begin_client,
+    begin_organisation,
+    begin_user,
     end_client,
     end_grant,
     end_key,
@@ -24,6 +29,7 @@ from portvakt.server import settings_values
 from portvakt.store import cleaning
 
 ACME = IssuerName("acme")
+NUMBER = OrganisationNumber("312047152")
 UNTIL = Instant(NOW + LONGEST_LIFETIME + CLOCKS_DIFFER)
 
 
@@ -31,13 +37,35 @@ def test_no_settings_give_a_token_a_longer_life_than_revocations_are_kept_for() 
     assert settings_values.LONGEST_LIFETIME <= LONGEST_LIFETIME <= cleaning.KEPT_FOR
 
 
-def test_what_may_begin_again_refuses_only_what_was_issued_until_now() -> None:
-    number = OrganisationNumber("312047152")
+def test_what_has_ended_has_whatever_names_it_refused() -> None:
+    assert end_client(ACME, ClientId("c"), NOW) == AddRevocation(ACME, Ended.CLIENT, "c", UNTIL)
+    assert end_user(ACME, UserId("u"), NOW) == AddRevocation(ACME, Ended.USER, "u", UNTIL)
+    assert end_organisation(ACME, NUMBER, NOW) == AddRevocation(ACME, Ended.ORGANISATION, NUMBER, UNTIL)
+    assert end_key(ACME, KeyId("k"), NOW) == AddRevocation(ACME, Ended.KEY, "k", UNTIL)
 
-    assert end_client(ACME, ClientId("c"), NOW) == AddRevocation(ACME, Ended.CLIENT, "c", UNTIL, NOW)
-    assert end_user(ACME, UserId("u"), NOW) == AddRevocation(ACME, Ended.USER, "u", UNTIL, NOW)
-    assert end_organisation(ACME, number, NOW) == AddRevocation(ACME, Ended.ORGANISATION, number, UNTIL, NOW)
-    assert end_key(ACME, KeyId("k"), NOW) == AddRevocation(ACME, Ended.KEY, "k", UNTIL, None)
+
+def test_what_begins_again_has_only_what_was_issued_before_it_ended_refused() -> None:
+    ended_at = Instant(NOW - 86_400)
+    before = Instant(ended_at + CLOCKS_DIFFER)
+
+    assert begin_client(ACME, ClientId("c"), ended_at, NOW) == AddRevocation(ACME, Ended.CLIENT, "c", UNTIL, before)
+    assert begin_user(ACME, UserId("u"), ended_at, NOW) == AddRevocation(ACME, Ended.USER, "u", UNTIL, before)
+    assert begin_organisation(ACME, NUMBER, ended_at, NOW) == AddRevocation(
+        ACME, Ended.ORGANISATION, NUMBER, UNTIL, before
+    )
+
+
+@pytest.mark.parametrize(
+    ("lasted", "before"),
+    [(0, 0), (1, 0), (2, 1), (CLOCKS_DIFFER + 1, CLOCKS_DIFFER), (CLOCKS_DIFFER + 2, CLOCKS_DIFFER), (-3, 0)],
+)
+def test_what_begins_soon_again_gets_what_works_from_this_second_on_unless_it_ended_in_it(
+    lasted: int, before: int
+) -> None:
+    """Negative: whoever enables it has a clock that is behind."""
+    told = begin_client(ACME, ClientId("c"), NOW, Instant(NOW + lasted))
+
+    assert (told.before, told.until) == (NOW + before, UNTIL + max(0, lasted))
 
 
 def test_a_lifetime_that_was_lowered_since_shortens_no_memory() -> None:

@@ -69,7 +69,7 @@ def _refresh_token(
 def _access_token(issuer: Issuer, authenticated: Authenticated, facts: AccessFacts) -> Mapping[str, object]:
     caller = authenticated.facts.client
     may_ask = INTROSPECT in caller.scopes and facts.token.claims["aud"] == issuer.audience
-    if facts.token.client_id != caller.id and not may_ask:
+    if facts.taken_back or (facts.token.client_id != caller.id and not may_ask):
         return INACTIVE
     if facts.token.grant_id is None:
         client = None if why_client_is_dead(facts.client) else facts.client

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from portvakt.jose.verifying import TokenRefused, open_token
 from portvakt.model.behalf import RefreshFacts
 from portvakt.model.provider import TokenHeader
-from portvakt.model.values import ClientId, GrantId
+from portvakt.model.values import ClientId, GrantId, Instant
 from portvakt.protocol.answer.asked import apis_of
 
 if TYPE_CHECKING:
@@ -20,10 +20,9 @@ if TYPE_CHECKING:
     from portvakt.jose.keys import PublicKey
     from portvakt.model.behalf import Standing
     from portvakt.model.nouns import ClientFacts, Issuer
-    from portvakt.model.values import Instant
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccessToken:
     """An access token of this issuer that has not expired. Only `read_access_token` makes one.
 
@@ -32,6 +31,9 @@ class AccessToken:
 
     client_id: ClientId
     grant_id: GrantId | None
+    subject: str = field(repr=False)
+    organisation: str | None = field(repr=False)
+    issued_at: Instant
     claims: Mapping[str, object] = field(repr=False)
 
 
@@ -39,12 +41,14 @@ class AccessToken:
 class AccessFacts:
     """An access token, with what it rests on: the standing of its grant, or the client whose own it is.
 
-    Each is None if there is no such thing any more.
+    Each is None if there is no such thing any more. `taken_back`: whether something that the token names has ended
+    since it was issued, also if it has begun again.
     """
 
     token: AccessToken
     standing: Standing | None
     client: ClientFacts | None
+    taken_back: bool
 
 
 Presented = RefreshFacts | AccessFacts | None
@@ -61,9 +65,19 @@ def read_access_token(issuer: Issuer, keys: Sequence[PublicKey], token: str, now
         claims = open_token(token, keys, header.typ, keyless=header is TokenHeader.BARE_JWT).claims
     except TokenRefused:
         return None
-    client_id, end, grant_id = claims.get("client_id"), claims.get("exp"), claims.get("gid")
+    client_id, subject, began, end = (claims.get(name) for name in ("client_id", "sub", "iat", "exp"))
     if claims.get("iss") != issuer.url or claims.get("aud") not in apis_of(issuer):
         return None
-    if not isinstance(client_id, str) or not isinstance(end, int) or now >= end:
+    if not isinstance(client_id, str) or not isinstance(subject, str):
         return None
-    return AccessToken(ClientId(client_id), GrantId(grant_id) if isinstance(grant_id, str) else None, claims)
+    if not isinstance(began, int) or not isinstance(end, int) or now >= end:
+        return None
+    grant_id, organisation = claims.get("gid"), claims.get("organisation_number")
+    return AccessToken(
+        client_id=ClientId(client_id),
+        grant_id=GrantId(grant_id) if isinstance(grant_id, str) else None,
+        subject=subject,
+        organisation=organisation if isinstance(organisation, str) else None,
+        issued_at=Instant(began),
+        claims=claims,
+    )

@@ -20,9 +20,10 @@ from portvakt.model.nouns import Client, ClientAuthentication, ClientFacts
 from portvakt.model.provider import Refresh
 from portvakt.model.values import ClientId, Instant, Seconds
 from portvakt.protocol.credentials import mint_id
-from portvakt.protocol.ending import end_client, end_grant
+from portvakt.protocol.ending import begin_client, end_client, end_grant
 from portvakt.protocol.govern.secrets import NewSecret, changed, give_secret
 from portvakt.protocol.govern.told import differences, of_client, tell_client, tell_secret
+from portvakt.protocol.live import why_client_is_dead
 from portvakt.protocol.own_scopes import OWN_SCOPES, SELF_SERVICE
 from portvakt.wire.redirect_uri import check_redirect_uri
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from portvakt.model.behalf import Grant
-    from portvakt.model.change import Change
+    from portvakt.model.change import AddRevocation, Change
     from portvakt.model.nouns import Issuer, Organisation, User
     from portvakt.model.provider import Provider, Quota
     from portvakt.protocol.govern.actor import Actor
@@ -166,20 +167,28 @@ def change_client(
 def set_enabled(facts: ClientFacts, *, enabled: bool, now: Instant) -> Granted[ClientFacts]:
     """Decide to enable or disable a client; one that is so already stays as it is.
 
-    Disabling tells the guards: its access tokens of before are refused until they have ended, also if it is enabled.
+    The guards are told: its access tokens of before are refused until they have ended, also if it is enabled.
     """
     client = facts.client
     if enabled is (client.disabled_at is None):
         return Granted(facts)
     disabled_at = None if enabled else now
+    after = replace(facts, client=replace(client, disabled_at=disabled_at))
     act = Act.CLIENT_ENABLED if enabled else Act.CLIENT_DISABLED
     changes: tuple[Change, ...] = (
         ChangeClient(client.issuer, client.id, client.version),
         SetClientDisabled(client.issuer, client.id, disabled_at),
-        *(() if enabled else (end_client(client.issuer, client.id, now),)),
+        *_tell_guards(client, after, now),
         Note(of_client(client, act, now, before={"enabled": not enabled}, after={"enabled": enabled})),
     )
-    return Granted(changed(replace(facts, client=replace(client, disabled_at=disabled_at))), changes)
+    return Granted(changed(after), changes)
+
+
+def _tell_guards(was: Client, after: ClientFacts, now: Instant) -> tuple[AddRevocation, ...]:
+    """A client whose owner or organisation is disabled begins again with them."""
+    if was.disabled_at is None:
+        return (end_client(was.issuer, was.id, now),)
+    return () if why_client_is_dead(after) else (begin_client(was.issuer, was.id, was.disabled_at, now),)
 
 
 def end_grants(issuer: Issuer, grants: Sequence[Grant], *, now: Instant) -> Granted[None]:

@@ -21,7 +21,7 @@ from portvakt.model.change import (
 from portvakt.model.decision import INVALID_REQUEST, Granted, Refused
 from portvakt.model.nouns import Organisation
 from portvakt.model.values import OrganisationNumber
-from portvakt.protocol.ending import end_client, end_grant, end_organisation
+from portvakt.protocol.ending import begin_organisation, end_grant, end_organisation, tell_of_clients
 from portvakt.protocol.govern.api_keys import end_api_keys
 from portvakt.protocol.govern.told import differences, of_organisation, tell_organisation
 
@@ -94,15 +94,15 @@ def set_organisation_enabled(
     """
     if enabled is (organisation.disabled_at is None):
         return Granted(organisation)
-    issuer, number = organisation.issuer, organisation.number
+    which, was = (organisation.issuer, organisation.number), organisation.disabled_at
     after = replace(organisation, disabled_at=None if enabled else now)
-    ends = (*(end_client(issuer, client.id, now) for client in clients), end_organisation(issuer, number, now))
     act = Act.ORGANISATION_ENABLED if enabled else Act.ORGANISATION_DISABLED
     told = of_organisation(organisation, act, now, before={"enabled": not enabled}, after={"enabled": enabled})
     changes: tuple[Change, ...] = (
-        ChangeOrganisation(issuer, number, organisation.version),
-        SetOrganisationDisabled(issuer, number, after.disabled_at),
-        *(() if enabled else ends),
+        ChangeOrganisation(*which, organisation.version),
+        SetOrganisationDisabled(*which, after.disabled_at),
+        *tell_of_clients(clients, was, now),
+        end_organisation(*which, now) if was is None else begin_organisation(*which, was, now),
         Note(told),
     )
     return Granted(replace(after, version=organisation.version + 1), changes)

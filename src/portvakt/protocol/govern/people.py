@@ -21,7 +21,7 @@ from portvakt.model.decision import INVALID_REQUEST, Granted, Refused
 from portvakt.model.nouns import User
 from portvakt.model.values import UserId
 from portvakt.protocol.credentials import mint_id
-from portvakt.protocol.ending import end_client, end_grant, end_user
+from portvakt.protocol.ending import begin_user, end_grant, end_user, tell_of_clients
 from portvakt.protocol.govern.actor import OPERATOR
 from portvakt.protocol.govern.api_keys import end_api_keys
 from portvakt.protocol.govern.told import differences, of_user, tell_user
@@ -177,11 +177,14 @@ def set_user_enabled(
     if isinstance(kept, Refused):
         return kept
     act = Act.USER_ENABLED if enabled else Act.USER_DISABLED
+    who = (issuer.name, user.id)
     changes = (
-        ChangeUser(issuer.name, user.id, user.version),
+        ChangeUser(*who, user.version),
         *kept,
-        SetUserDisabled(issuer.name, user.id, after.disabled_at),
+        SetUserDisabled(*who, after.disabled_at),
         *(() if enabled else _end_holdings(issuer, user, held, now)),
+        *tell_of_clients(held.clients, user.disabled_at, now),
+        end_user(*who, now) if user.disabled_at is None else begin_user(*who, user.disabled_at, now),
         Note(of_user(user, act, now, before={"enabled": not enabled}, after={"enabled": enabled})),
     )
     return Granted(replace(after, version=user.version + 1), changes)
@@ -193,8 +196,6 @@ def _end_holdings(issuer: Issuer, user: User, held: Holdings, now: Instant) -> t
         *_end_sessions(user, held.sessions, now),
         *end_api_keys(held.api_keys, now),
         *(change for grant in held.grants for change in end_grant(issuer, grant, now)),
-        *(end_client(issuer.name, client.id, now) for client in held.clients),
-        end_user(issuer.name, user.id, now),
     )
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 KEYS = (a_key_pair().public,)
 
 
-def shown(world: World, token: Secret | str, *, after: int = 0) -> Presented:
+def shown(world: World, token: Secret | str, *, after: int = 0, taken_back: bool = False) -> Presented:
     """Find what a token is, as the server does."""
     text = Secret(token) if isinstance(token, str) else token
     digest = opaque_digest(Kind.REFRESH_TOKEN, PEPPER, text)
@@ -38,7 +38,7 @@ def shown(world: World, token: Secret | str, *, after: int = 0) -> Presented:
     if found is None:
         return None
     grant = world.grants.get(found.grant_id or "")
-    return AccessFacts(found, world.standing(grant) if grant else None, world.client)
+    return AccessFacts(found, world.standing(grant) if grant else None, world.client, taken_back=taken_back)
 
 
 def own(world: World) -> Authenticated:
@@ -287,13 +287,27 @@ def test_N3_a_token_of_another_issuer_api_key_or_kind_is_not_active() -> None:
     assert read_access_token(world.issuer, KEYS, refresh.reveal(), NOW) is None
 
 
-@pytest.mark.parametrize("changes", [{"client_id": None}, {"client_id": 1}, {"exp": None}, {"exp": "9"}])
-def test_a_token_without_client_or_end_is_none(changes: dict[str, object]) -> None:
+@pytest.mark.parametrize("name", ["client_id", "sub", "iat", "exp"])
+@pytest.mark.parametrize("wrong", [None, 1.5])
+def test_a_token_without_client_subject_beginning_or_end_is_none(name: str, wrong: float | None) -> None:
     issuer = an_issuer()
-    claims: dict[str, object] = {"iss": issuer.url, "aud": issuer.audience, "client_id": "c", "exp": NOW + 1, **changes}
+    usual = {"client_id": "c", "sub": "c", "iat": NOW, "exp": NOW + 1}
+    claims: dict[str, object] = {"iss": issuer.url, "aud": issuer.audience, **usual, name: wrong}
     token = a_signer(issuer.provider).sign({name: value for name, value in claims.items() if value is not None})
 
     assert read_access_token(issuer, KEYS, token, NOW) is None
+
+
+def test_G7_an_access_token_that_guards_refuse_for_what_it_names_is_not_active_and_can_be_revoked() -> None:
+    world = a_world()
+    _, access = a_grant_in_use(world)
+
+    for token in (access, own_token(world)):
+        facts = shown(world, token, taken_back=True)
+        assert introspect(world.issuer, own(world), facts, now=NOW) == Granted(INACTIVE)
+        assert told(world, token)["active"]
+    ended = revoke(world.issuer, own(world), shown(world, access, taken_back=True), now=NOW)
+    assert [type(change) for change in ended.changes][:1] == [RevokeGrant]
 
 
 @pytest.mark.parametrize("what", ["user", "client", "grant", "organisation", "member"])
@@ -336,6 +350,8 @@ def test_a_token_for_the_administration_is_told_of_to_its_client_alone() -> None
         "iss": world.issuer.url,
         "aud": world.issuer.administration,
         "client_id": world.client.client.id,
+        "sub": world.client.client.id,
+        "iat": NOW,
         "exp": NOW + 60,
         "jti": "j",
     }

@@ -12,7 +12,7 @@ from portvakt.model.decision import Granted, Refused
 from portvakt.model.nouns import ClientAuthentication, ClientFacts
 from portvakt.model.values import Instant, Seconds
 from portvakt.protocol.credentials import digest
-from portvakt.protocol.ending import end_client
+from portvakt.protocol.ending import begin_client, end_client
 from portvakt.protocol.govern.actor import AT_THE_COMMAND_LINE
 from portvakt.protocol.govern.clients import (
     DESCRIPTION_CHARACTERS,
@@ -173,10 +173,25 @@ def test_disabling_and_enabling_is_one_change_and_nothing_when_it_is_so_already(
         end_client(ISSUER, CLIENT, NOW),
     )
     assert off.answer.client.disabled_at == NOW
-    assert unlogged(on) == (ChangeClient(ISSUER, CLIENT, 1), SetClientDisabled(ISSUER, CLIENT, None))
+    assert unlogged(on) == (
+        ChangeClient(ISSUER, CLIENT, 1),
+        SetClientDisabled(ISSUER, CLIENT, None),
+        begin_client(ISSUER, CLIENT, NOW, NOW),
+    )
     assert on.answer.client.disabled_at is None
     assert set_enabled(enabled, enabled=True, now=NOW).changes == ()
     assert set_enabled(disabled, enabled=False, now=NOW).changes == ()
+
+
+def test_G7_a_client_that_is_enabled_while_its_owner_is_disabled_begins_again_only_with_them() -> None:
+    facts = a_client()
+    disabled = replace(
+        facts, client=replace(facts.client, disabled_at=NOW), owner=replace(facts.owner, disabled_at=NOW)
+    )
+
+    on = set_enabled(disabled, enabled=True, now=NOW)
+
+    assert unlogged(on) == (ChangeClient(ISSUER, CLIENT, 1), SetClientDisabled(ISSUER, CLIENT, None))
 
 
 def test_a_client_with_redirect_uris_may_act_for_users_where_the_provider_has_that() -> None:

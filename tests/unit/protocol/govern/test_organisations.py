@@ -131,21 +131,24 @@ def test_an_organisation_is_called_something_else() -> None:
 
 def test_G7_what_was_given_for_a_disabled_organisation_and_to_its_clients_the_guards_refuse() -> None:
     client = a_client().client
+    dead = replace(client, id=ClientId("client_dead"), disabled_at=NOW)
 
     disabled = set_organisation_enabled(BAKERY, [client], enabled=False, now=NOW)
-    enabled = set_organisation_enabled(disabled.answer, [client], enabled=True, now=NOW)
+    enabled = set_organisation_enabled(disabled.answer, [client, dead], enabled=True, now=NOW)
 
     assert disabled.answer == replace(BAKERY, disabled_at=NOW, version=2)
     assert made_true(disabled) == [
         ChangeOrganisation(ISSUER.name, BAKERY.number, 1),
         SetOrganisationDisabled(ISSUER.name, BAKERY.number, NOW),
-        AddRevocation(ISSUER.name, Ended.CLIENT, client.id, UNTIL, before=NOW),
-        AddRevocation(ISSUER.name, Ended.ORGANISATION, BAKERY.number, UNTIL, before=NOW),
+        AddRevocation(ISSUER.name, Ended.CLIENT, client.id, UNTIL),
+        AddRevocation(ISSUER.name, Ended.ORGANISATION, BAKERY.number, UNTIL),
     ]
     assert enabled.answer == replace(BAKERY, version=3)
     assert made_true(enabled) == [
         ChangeOrganisation(ISSUER.name, BAKERY.number, 2),
         SetOrganisationDisabled(ISSUER.name, BAKERY.number, None),
+        AddRevocation(ISSUER.name, Ended.CLIENT, client.id, UNTIL, before=NOW),
+        AddRevocation(ISSUER.name, Ended.ORGANISATION, BAKERY.number, UNTIL, before=NOW),
     ]
     assert [note[0] for note in notes(disabled) + notes(enabled)] == [
         Act.ORGANISATION_DISABLED,
