@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from acting import post
 from administering import make_client
 from builders import NOW
 from issuing import (
@@ -156,6 +157,43 @@ async def test_A10_a_revoked_secret_does_not_work_beside_a_live_one(breeze: Serv
 
     refused(old, 401, "invalid_client", "Invalid client credentials", www_authenticate=challenge(BREEZE))
     assert new.status == 200
+
+
+async def test_A10_a_secret_that_is_revoked_stops_at_once_and_the_other_goes_on(
+    breeze: Serving, changing: Store
+) -> None:
+    clients = administering(breeze, changing).clients(BREEZE)
+    made = await clients.rotate_secret(MAIN.client_id, grace=Seconds(3600))
+    assert made.secret is not None
+    new, old_id = made.secret.reveal(), made.facts.secrets[0].id
+    assert (await status_with(breeze, new), await status_with(breeze, MAIN.secret)) == (200, 200)
+
+    async with noticed(breeze, changing):
+        await clients.revoke_secret(MAIN.client_id, old_id)
+
+    assert (await status_with(breeze, new), await status_with(breeze, MAIN.secret)) == (200, 401)
+
+
+@pytest.mark.parametrize("path", ["/token", "/revoke", "/introspect"])
+async def test_A10_an_ended_secret_is_refused_at_every_endpoint(standard: Serving, path: str) -> None:
+    rows = [
+        a_secret(STANDARD, "two", of="two-over", expires_at=NOW + 500),
+        a_secret(STANDARD, "two", of="two-revoked", revoked_at=NOW),
+        a_secret(STANDARD, "two", of="two-live"),
+    ]
+    assert await standard.store.apply(a_client(STANDARD, "two", rows)) == Applied()
+    sent = {"grant_type": "client_credentials", "token": "x"}
+
+    async def status(which: str) -> int:
+        return (
+            await post(standard, STANDARD, path, "two", client_secret=known(STANDARD, f"two-{which}").secret, **sent)
+        ).status
+
+    assert [await status(which) for which in ("over", "revoked", "live")] == [200, 401, 200]
+    standard.clock.advance(499)
+    assert await status("over") == 200
+    standard.clock.advance(1)
+    assert [await status(which) for which in ("over", "revoked", "live")] == [401, 401, 200]
 
 
 async def test_A10_a_client_is_disabled_and_enabled_at_once(breeze: Serving, changing: Store) -> None:

@@ -36,12 +36,21 @@ def test_A10_a_client_and_a_secret_work_at_once_and_end_within_a_second_on_every
             until_refused(node, rotated)
             assert node.token(last).status == 200
 
-        shell.run("client", "disable", client["client_id"], "--issuer", "acme")
+        made = shell.json("client", "rotate-secret", client["client_id"], "--issuer", "acme")
+        newest = client | made
+        assert [node.token(each).status for node in nodes for each in (newest, last)] == [200] * 4
+        live = next(secret["id"] for secret in made["secrets"] if last["client_secret"].endswith(secret["last4"]))
+        shell.run("client", "revoke-secret", client["client_id"], live, "--issuer", "acme", "--force")
         for node in nodes:
             until_refused(node, last)
+            assert node.token(newest).status == 200
+
+        shell.run("client", "disable", client["client_id"], "--issuer", "acme")
+        for node in nodes:
+            until_refused(node, newest)
 
         shell.run("client", "enable", client["client_id"], "--issuer", "acme")
-        assert [node.token(last).status for node in nodes] == [200, 200]
+        assert [node.token(newest).status for node in nodes] == [200, 200]
         assert [node.stop() for node in nodes] == [0, 0]
 
 
