@@ -633,9 +633,10 @@ CONSOLE_SAMPLES: dict[str, ConsoleView] = {
     "console_explained_bare": explained(
         client_id="", client="", client_url=None, others_url=None, curl="", path="/breeze-test" + "/oauth" * 30
     ),
-    "console_keys": keys(KEYS, done="rotated"),
+    "console_keys": keys(KEYS, done=views.KeysDone.ROTATED),
     "console_keys_waiting": keys((key("next", 0, "ES256"), *KEYS), brand=BRAND, frame=frame(room=views.Room.KEYS)),
-    "console_keys_wrong": keys(KEYS, algorithm="ES256", problem="4 keys are published.", status=400, done="again"),
+    "console_keys_again": keys(KEYS, algorithm="ES256", done=views.KeysDone.AGAIN),
+    "console_keys_wrong": keys(KEYS, problem="4 keys are published.", status=400),
     "console_outbox": outbox(next_url="/admin/breeze-test/outbox?after=user_3"),
     "console_outbox_mails": outbox(
         (replace(WAITING[0], why="550 no such mailbox"),),

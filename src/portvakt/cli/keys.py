@@ -41,14 +41,13 @@ def rotate(*, issuer: IssuerName = None, config: Config = None, data: Data = Non
 
 def describe(keys: "tuple[SigningKey, ...]", now: "Instant") -> list[dict[str, str | None]]:
     """Return the keys as they are written in JSON. State: next (it will sign), signing, retired."""
-    from portvakt.protocol.govern.keys import signing_key  # --help needs no cryptography
+    from portvakt.protocol.govern.keys import state_of  # --help needs no cryptography
 
-    signing = signing_key(keys, now)
     return [
         {
             "kid": key.id,
             "algorithm": key.algorithm.value,
-            "state": "signing" if key is signing else "retired" if key.number < signing.number else "next",
+            "state": state_of(key, keys, now).value,
             "created": rfc3339(key.created_at),
             "signs_from": rfc3339(key.signs_from),
             "published_until": rfc3339(key.published_until),

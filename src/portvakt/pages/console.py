@@ -11,7 +11,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from portvakt.pages.console_frame import Crumb, Door, Environment, Frame, OtherMeans, Room
-from portvakt.pages.console_installed import KeyLine, Keys, Outbox, OutboxLine
+from portvakt.pages.console_installed import KeyLine, Keys, KeysDone, Outbox, OutboxLine
 from portvakt.pages.console_log import Difference, LogLine, LogPage, Sought
 from portvakt.pages.console_people import (
     Belonging,
@@ -52,6 +52,7 @@ __all__ = [
     "Frame",
     "KeyLine",
     "Keys",
+    "KeysDone",
     "LinkShown",
     "LogLine",
     "LogPage",

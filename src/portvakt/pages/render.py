@@ -77,6 +77,10 @@ _TEMPLATES: dict[type[View | ConsoleView], str] = {
     console.ClientForm: "console_form.html",
     console.SecretShown: "console_secret.html",
     console.ClientPage: "console_client.html",
+    console.Refusals: "console_refusals.html",
+    console.Explained: "console_explained.html",
+    console.Keys: "console_keys.html",
+    console.Outbox: "console_outbox.html",
     console.LogPage: "console_log.html",
     console.Stopped: "console_stopped.html",
 }

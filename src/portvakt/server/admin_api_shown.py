@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from portvakt.model.values import Seconds
-from portvakt.protocol.govern.keys import signing_key
+from portvakt.protocol.govern.keys import state_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,7 +99,6 @@ def secret_state(secret: ClientSecret, now: Instant) -> str:
 
 def show_keys(keys: Sequence[SigningKey], now: Instant) -> list[dict[str, Any]]:
     """Return an issuer's keys, oldest first; the private halves are nobody's to see."""
-    signs = signing_key(keys, now)
     return [
         {
             "kid": key.id,
@@ -107,7 +106,7 @@ def show_keys(keys: Sequence[SigningKey], now: Instant) -> list[dict[str, Any]]:
             "created": moment(key.created_at),
             "signs_from": moment(key.signs_from),
             "published_until": _end(key.published_until),
-            "state": "signing" if key is signs else "next" if key.signs_from > now else "retired",
+            "state": state_of(key, keys, now).value,
         }
         for key in keys
     ]

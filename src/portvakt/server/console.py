@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING
 from portvakt.pages import console as views
 from portvakt.protocol.govern.actor import actor_of
 from portvakt.server.console_clients import clients_pages
+from portvakt.server.console_keys import keys_page
 from portvakt.server.console_log import log_file, log_page
 from portvakt.server.console_organisations import organisations_pages
+from portvakt.server.console_outbox import outbox_page
 from portvakt.server.console_people import users_pages
+from portvakt.server.console_refusals import refusals_pages
 from portvakt.server.console_visit import Visit, log_in_url, parts_below, stop, where
 from portvakt.server.desk import ADMIN
 from portvakt.server.refusal import Refusal
@@ -28,6 +31,9 @@ _ROOMS = {
     "users": views.Room.USERS,
     "clients": views.Room.CLIENTS,
     "organisations": views.Room.ORGANISATIONS,
+    "refusals": views.Room.REFUSALS,
+    "keys": views.Room.KEYS,
+    "outbox": views.Room.OUTBOX,
     "log": views.Room.LOG,
 }
 
@@ -123,6 +129,12 @@ async def _dispatch(visit: Visit, room: str, rest: tuple[str, ...]) -> None:
             await clients_pages(visit, rest)
         case "organisations":
             await organisations_pages(visit, rest)
+        case "refusals":
+            await refusals_pages(visit, rest)
+        case "keys" if not rest:
+            await keys_page(visit)
+        case "outbox" if not rest:
+            await outbox_page(visit)
         case "log" if not rest:
             await log_page(visit)
         case "log.csv" | "log.jsonl" if not rest:

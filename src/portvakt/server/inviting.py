@@ -59,6 +59,14 @@ class Inviting:
         self._check_actor()
         return await self.links.outbox(None if after is None else UserId(after), limit)
 
+    async def waiting(self, user_id: str) -> Link:
+        """Return a user's link that waits to be sent."""
+        self._check_actor()
+        link = await self.links.waiting(UserId(user_id))
+        if link is None:
+            raise Refusal(absent("link"))
+        return link
+
     def _check_actor(self) -> None:
         if not may_everything(self.actor, self.links.issuer.name):
             raise Refusal(NOT_YOURS)

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from portvakt.protocol.govern.invitations import RANDOM_OCTETS, give_link, open_link
+from portvakt.protocol.govern.invitations import RANDOM_OCTETS, give_link, is_good, open_link
 from portvakt.server.act import act
 from portvakt.server.refusal import granted
 
@@ -43,6 +43,14 @@ class Links:
             )
 
         return granted(await act(self.store, load, decide, by))
+
+    async def waiting(self, user_id: UserId) -> Link | None:
+        """Return a user's link, if it was not sent and is still good."""
+        invitation = await self.store.invitation_of(self.issuer.name, user_id)
+        user = None if invitation is None else await self.store.user(self.issuer.name, user_id)
+        if invitation is None or user is None or not is_good(invitation, user, self.clock()):
+            return None
+        return open_link(self.issuer, user, invitation, key=self.key)
 
     async def outbox(self, after: UserId | None, limit: int) -> list[Link]:
         """Return a page, by user id, of the links that were not sent and are still good."""

@@ -47,7 +47,8 @@ ADDRESSES |= {
     "acts",
     "authentication",
 }
-ADDRESSES |= {"profile_url", "authentications"}  # a choice, and of texts that there are
+ADDRESSES |= {"profile_url", "refusals_url", "others_url", "users_url"}
+ADDRESSES |= {"authentications", "purpose", "state"}  # a choice, of texts that there are
 OURS = {"csrf", "transaction", "return_to", "made", "earliest", "id", "client_id"}
 OURS |= {"client_secret", "secret_id", "curl", "command", "env", "file_name", "link", "user_id"}
 """Members that the server made: they are escaped as all are, and come back as they were."""

@@ -9,10 +9,12 @@ from importlib.resources import files
 import pytest
 
 from portvakt.model.audit import Act
+from portvakt.model.behalf import Purpose
 from portvakt.model.nouns import ClientAuthentication
 from portvakt.pages import console
 from portvakt.pages.texts import SCOPES, TEXTS, text
 from portvakt.pages.views import ApiKeyProblem, Fault, LogInProblem, PasswordProblem
+from portvakt.protocol.govern.keys import KeyState
 from portvakt.protocol.own_scopes import SELF_SERVICE
 from portvakt.providers import PROVIDERS
 
@@ -41,6 +43,9 @@ def used() -> set[str]:
     found |= {f"console.wrong.{one.value}" for one in console.Wrong}
     found |= {f"console.stop.{one.key}.{part}" for one in console.Stop for part in ("title", "text")}
     found |= {f"console.act.{one.value}" for one in Act}
+    found |= {f"console.key.{one.value}" for one in KeyState} 
+    found |= {f"console.keys_done.{one.value}" for one in console.KeysDone}
+    found |= {f"console.purpose.{one.value}" for one in Purpose}
     found |= {f"console.authentication.{one.value}" for one in ClientAuthentication}
     found |= {f"console.grace.{seconds}" for seconds in (0, 3600, 86_400, 604_800)}
     found |= {f"choose.{one.value}" for one in PasswordProblem}

@@ -38,6 +38,7 @@ class Link:
     purpose: Purpose
     url: Secret = field(repr=False)
     digest: bytes = field(repr=False)
+    created_at: Instant
     expires_at: Instant
 
 
@@ -97,7 +98,14 @@ def choose_password(
 
 def _link(issuer: Issuer, user: User, made: Invitation, token: Secret) -> Link:
     url = Secret(f"{issuer.url}/password?token={token.reveal()}")
-    return Link(user=user, purpose=made.purpose, url=url, digest=made.digest, expires_at=made.expires_at)
+    return Link(
+        user=user,
+        purpose=made.purpose,
+        url=url,
+        digest=made.digest,
+        created_at=made.created_at,
+        expires_at=made.expires_at,
+    )
 
 
 def _refused(text: str) -> Refused:

@@ -7,6 +7,7 @@ longer than its last token lives. So nobody who follows the cache rules ever mee
 from __future__ import annotations
 
 from dataclasses import replace
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from portvakt.jose.keys import to_private_bytes
@@ -32,6 +33,14 @@ OVERLAP = Seconds(2 * KEY_SET_MAX_AGE)
 
 CURRENT_KEYS = 4
 """How many keys a verifier tries for a token that names none; no more are published at once."""
+
+
+class KeyState(StrEnum):
+    """What a key is for."""
+
+    NEXT = "next"  # published, and signs once its turn has come
+    SIGNING = "signing"
+    RETIRED = "retired"  # what it signed may still be good
 
 
 def first_key(
@@ -80,6 +89,14 @@ def published_keys(keys: Sequence[SigningKey], now: Instant) -> tuple[SigningKey
 def signing_key(keys: Sequence[SigningKey], now: Instant) -> SigningKey:
     """Return the key that signs at `now`: the newest whose turn has come; the oldest if the clock went back."""
     return next((key for key in reversed(keys) if key.signs_from <= now), keys[0])
+
+
+def state_of(key: SigningKey, keys: Sequence[SigningKey], now: Instant) -> KeyState:
+    """Return what one of an issuer's `keys` is for at `now`."""
+    signs = signing_key(keys, now)
+    if key.id == signs.id:
+        return KeyState.SIGNING
+    return KeyState.RETIRED if key.number < signs.number else KeyState.NEXT
 
 
 def _row(

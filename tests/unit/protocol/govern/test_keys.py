@@ -14,10 +14,12 @@ from portvakt.protocol.govern.keys import (
     CURRENT_KEYS,
     KEY_SET_MAX_AGE,
     OVERLAP,
+    KeyState,
     first_key,
     published_keys,
     rotate_keys,
     signing_key,
+    state_of,
 )
 
 KEY = b"k" * 32
@@ -69,6 +71,11 @@ def test_FT19_a_key_is_published_before_it_signs_and_after_its_last_token() -> N
     keys = answered(rotated(first(), NOW))
     old, new = keys
 
+    def states(now: int) -> list[KeyState]:
+        return [state_of(key, keys, Instant(now)) for key in keys]
+
+    assert states(NOW) == [KeyState.SIGNING, KeyState.NEXT]
+    assert states(new.signs_from) == [KeyState.RETIRED, KeyState.SIGNING]
     assert new.signs_from == NOW + OVERLAP
     assert new.signs_from - NOW > KEY_SET_MAX_AGE
     assert old.published_until is not None

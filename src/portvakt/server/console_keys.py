@@ -1,0 +1,75 @@
+"""The page of an issuer's signing keys, for operators: which there are, and the next one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from portvakt.model.decision import Refused
+from portvakt.pages import console as views
+from portvakt.protocol.govern.actor import may_everything
+from portvakt.protocol.govern.keys import state_of
+from portvakt.server import keys
+from portvakt.server.console_visit import NOTHING_TO_DO, path_with
+
+if TYPE_CHECKING:
+    from portvakt.server.console_visit import Visit
+
+
+async def keys_page(visit: Visit) -> None:
+    """Show the keys, or rotate them as the form says."""
+    here = f"{visit.root}/keys"
+    if not may_everything(visit.actor, visit.issuer.name):
+        await visit.stop(views.Stop.NOT_FOUND)
+        return
+    if not visit.posts:
+        await _show(visit)
+        return
+    form = await visit.form()
+    if form is None:
+        await visit.stop(views.Stop.FORM)
+        return
+    if form.get("do") != "rotate":
+        await _show(visit, NOTHING_TO_DO)
+        return
+    if not visit.is_recent:
+        await visit.log_in_again(path_with(here, done=views.KeysDone.AGAIN.value))
+        return
+    sealing, clock = visit.installed.sealing, visit.desk.clock
+    rotated = await keys.rotate(visit.store, visit.issuer, key=sealing, clock=clock, by=visit.by)
+    if isinstance(rotated, Refused):
+        await _show(visit, rotated)
+        return
+    await visit.go(path_with(here, done=views.KeysDone.ROTATED.value))
+
+
+async def _show(visit: Visit, refused: Refused | None = None) -> None:
+    issuer, now = visit.issuer, visit.now
+    found = await visit.store.signing_keys(issuer.name)  # a server that runs has made the first
+    newest = found[-1]
+    visit.call.refused = refused
+    await visit.show(
+        views.Keys(
+            brand=visit.brand,
+            frame=visit.framed(),
+            action=f"{visit.root}/keys",
+            csrf=visit.csrf,
+            lines=tuple(
+                views.KeyLine(
+                    key_id=key.id,
+                    algorithm=key.algorithm.value,
+                    state=state_of(key, found, now).value,
+                    created=key.created_at,
+                    signs_from=key.signs_from,
+                    until=key.published_until,
+                )
+                for key in reversed(found)
+            ),
+            waits=newest.signs_from > now,
+            algorithm="" if newest.algorithm is issuer.algorithm else issuer.algorithm.value,
+            done=next((one for one in views.KeysDone if one.value == visit.asked("done")), None),
+            problem="" if refused is None else refused.description,
+            status=200 if refused is None else refused.status,
+            means=visit.means("GET", "/keys", "keys list"),
+            rotate=visit.means("POST", "/keys/rotate", "keys rotate"),
+        )
+    )
