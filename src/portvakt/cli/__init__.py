@@ -66,7 +66,10 @@ def _explain(error: Exception) -> Stop | None:
         return Stop(Exit.REFUSED, "this command needs more of portvakt; run: pip install 'portvakt[server]'")
     from portvakt.server.settings import SettingsRefused  # only needed once something is wrong
 
-    return Stop(Exit.SETTINGS, str(error)) if isinstance(error, SettingsRefused) else None
+    if not isinstance(error, SettingsRefused):
+        return None
+    typed = all(problem.source.startswith("--") for problem in error.problems)
+    return Stop(Exit.USAGE if typed else Exit.SETTINGS, str(error))
 
 
 def _explain_usage(error: Exception) -> Stop:

@@ -138,10 +138,17 @@ def _make(plan: Plan) -> "tuple[Settings, User]":
     from portvakt.server.private_files import put, write_whole  # --help needs none of it
     from portvakt.server.settings import load
 
+    named = plan.beside(".database")
+    was_named = named.exists()
     draft = write_whole(plan.config, _text(plan))
     try:
-        settings = load({}, os.environ, draft)
-        upgrade_database(settings)
+        try:
+            settings = load({}, os.environ, draft)
+            upgrade_database(settings)
+        except BaseException:
+            if not was_named and not plan.config.exists():
+                named.unlink(missing_ok=True)  # it may be the wrong one, and would stand in the way of the right one
+            raise
         operator = _first_operator(settings, plan.email)
         if not put(draft, plan.config):
             raise Stop(Exit.REFUSED, f"{plan.config} exists already: another init was faster")

@@ -21,7 +21,7 @@ class Exit(IntEnum):
     OK = 0
     REFUSED = 1  # it was understood and will not be done, or failed
     USAGE = 2  # the command line is wrong
-    SETTINGS = 3  # arguments, variables, files or portvakt.toml are wrong
+    SETTINGS = 3  # variables, files or portvakt.toml are wrong, perhaps arguments too
     NOT_FOUND = 4  # what the command line names does not exist
     UNAVAILABLE = 5  # a database or server did not answer: trying again may help
     INTERRUPTED = 130  # Ctrl-C
