@@ -43,7 +43,7 @@ def used() -> set[str]:
     found |= {f"console.wrong.{one.value}" for one in console.Wrong}
     found |= {f"console.stop.{one.key}.{part}" for one in console.Stop for part in ("title", "text")}
     found |= {f"console.act.{one.value}" for one in Act}
-    found |= {f"console.key.{one.value}" for one in KeyState} 
+    found |= {f"console.key.{one.value}" for one in KeyState}
     found |= {f"console.keys_done.{one.value}" for one in console.KeysDone}
     found |= {f"console.purpose.{one.value}" for one in Purpose}
     found |= {f"console.authentication.{one.value}" for one in ClientAuthentication}
