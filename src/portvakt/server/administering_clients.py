@@ -12,6 +12,7 @@ from portvakt.model.values import ClientId, OrganisationNumber, Seconds
 from portvakt.protocol.govern.actor import AT_THE_COMMAND_LINE, may_client, may_everything, may_organisation, may_own
 from portvakt.protocol.govern.actor import not_found as absent
 from portvakt.protocol.govern.clients import (
+    MOST_CLIENTS,
     change_client,
     create_client,
     delete_client,
@@ -64,19 +65,22 @@ class Clients:
         number = None if organisation is None else OrganisationNumber(organisation)
         if not may_own(self.actor, self.issuer.name, owner.id, number):
             raise Refusal(Refused("access_denied", "You may not make clients for that owner.", 403))
-        of = None if number is None else found("organisation", await self.store.organisation(self.issuer.name, number))
-        random = os.urandom(RANDOM_OCTETS)
+        name, random = self.issuer.name, os.urandom(RANDOM_OCTETS)
 
-        async def load() -> Organisation | None:
-            return of
+        async def load() -> tuple[User, Organisation | None, int]:
+            of = None if number is None else found("organisation", await self.store.organisation(name, number))
+            whose = found("user", await self.store.user(name, owner.id))
+            return whose, of, await self.store.count_clients(name, owner.id, number, MOST_CLIENTS)
 
-        def decide(of: Organisation | None) -> Granted[NewSecret] | Refused:
+        def decide(facts: tuple[User, Organisation | None, int]) -> Granted[NewSecret] | Refused:
+            whose, of, held = facts
             return create_client(
                 self.issuer,
                 wish,
-                owner,
+                whose,
                 actor=self.actor,
                 organisation=of,
+                held=held,
                 pepper=self.pepper,
                 random=random,
                 now=self.clock(),

@@ -63,6 +63,11 @@ PAGE_OF_OWN_CLIENTS = _clients(CLIENTS.c.owner == bindparam("owner"), CLIENTS.c.
 PAGE_OF_CLIENTS_OF_ORGANISATION = _clients(CLIENTS.c.organisation == bindparam("organisation"), _LATER_CLIENT)
 CLIENTS_BY_NAME = _clients(_behind(CLIENTS.c.name_key, CLIENTS.c.id), key=CLIENTS.c.name_key)
 
+_SOME_CLIENTS = select(CLIENTS.c.id).where(CLIENTS.c.issuer == ISSUER, LIVE).order_by(CLIENTS.c.id).limit(_LIMIT)
+
+SOME_OWN_CLIENTS = _SOME_CLIENTS.where(CLIENTS.c.owner == bindparam("id"), CLIENTS.c.organisation.is_(None))
+SOME_CLIENTS_OF_ORGANISATION = _SOME_CLIENTS.where(CLIENTS.c.organisation == bindparam("id"))
+
 PAGE_OF_USERS = (
     select(USERS).where(USERS.c.issuer == ISSUER, USERS.c.id > bindparam("after")).order_by(USERS.c.id).limit(_LIMIT)
 )

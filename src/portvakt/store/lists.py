@@ -56,6 +56,14 @@ class Lists(Asking):
             read, of = queries.PAGE_OF_CLIENTS, {}
         return rows.facts_from(await self._page("list clients", read, issuer, after, limit, **of))
 
+    async def count_clients(
+        self, issuer: IssuerName, owner: UserId, organisation: OrganisationNumber | None, limit: int
+    ) -> int:
+        """How many clients an organisation has, or else a user; `limit` if there are as many or more."""
+        _check_limit(limit)
+        read = queries.SOME_OWN_CLIENTS if organisation is None else queries.SOME_CLIENTS_OF_ORGANISATION
+        return len(await self._of("count clients", read, issuer, organisation or owner, limit=limit))
+
     async def find_clients(
         self, issuer: IssuerName, prefix: str, after: tuple[str, ClientId] | None, limit: int
     ) -> list[ClientFacts]:

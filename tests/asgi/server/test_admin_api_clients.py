@@ -23,6 +23,8 @@ from administered import (
     Role,
 )
 from issuing import OWNER, a_client, known
+from portvakt.model.change import Applied
+from portvakt.protocol.govern.clients import MOST_CLIENTS
 
 if TYPE_CHECKING:
     from administered import Administered
@@ -447,3 +449,32 @@ async def test_Z2_a_list_has_what_is_theirs_and_nothing_else(administered: Admin
     assert await ids(OPERATOR, "/issuers", "name") == {"portvakt", "acme", "prisjakt"}
     assert await ids(DEVELOPER, "/issuers", "name") == {"acme"}
     assert await ids(STRANGER, "/issuers", "name") == {"prisjakt"}
+
+
+@pytest.mark.parametrize(("who", "of"), [(DEVELOPER, {}), (ADMINISTRATOR, {"organisation": BAKERY})])
+async def test_a_developer_or_an_organisation_has_so_many_clients_and_no_more(
+    administered: Administered, who: Role, of: dict[str, Any]
+) -> None:
+    store, held = (
+        administered.served.store,
+        await administered.served.store.count_clients(ACME.name, who.user_id, of.get("organisation"), MOST_CLIENTS),
+    )
+    for number in range(MOST_CLIENTS - 1 - held):
+        assert await store.apply(a_client(ACME, f"one of many {number}", owner=who.user_id, **of)) == Applied()
+
+    def make(who: Role, **more: Any) -> Any:
+        return administered.ask(who, "POST", CLIENTS, {"name": "One more", **of, **more})
+
+    answers = await asyncio.gather(make(who), make(who), make(who))
+    by_an_operator = await make(OPERATOR, **({} if of else {"owner": who.user_id}))
+    last = next(answer for answer in answers if answer.status == 201)
+    for client in (last, by_an_operator):
+        path = f"{CLIENTS}/{client.json()['client_id']}"
+        assert (await administered.ask(OPERATOR, "DELETE", path, if_match="*")).status == 204
+    again = await make(who)
+
+    assert sorted(answer.status for answer in answers) == [201, 409, 409]
+    assert {answer.json()["detail"].partition(".")[0] for answer in answers if answer.status == 409} == {
+        "There are 100 clients already"
+    }
+    assert (by_an_operator.status, again.status) == (201, 201)

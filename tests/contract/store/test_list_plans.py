@@ -50,6 +50,8 @@ LISTS: dict[str, tuple[Select[Any], dict[str, Any]]] = {
         list_queries.PAGE_OF_CLIENTS_OF_ORGANISATION,
         {"organisation": "0", "after": "c000450"},
     ),
+    "how many a user has": (list_queries.SOME_OWN_CLIENTS, {"id": "u0"}),
+    "how many an organisation has": (list_queries.SOME_CLIENTS_OF_ORGANISATION, {"id": "0"}),
     "clients by name": (list_queries.CLIENTS_BY_NAME, SEARCH),
     "clients by name, later": (list_queries.CLIENTS_BY_NAME, {**SEARCH, "begin": "name 000450", "after": "c000450"}),
     "users": (list_queries.PAGE_OF_USERS, {"after": "u1"}),

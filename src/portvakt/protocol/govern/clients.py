@@ -10,6 +10,8 @@ from portvakt.model.change import (
     AddClient,
     AddSecret,
     ChangeClient,
+    ChangeOrganisation,
+    ChangeUser,
     DeleteClient,
     Note,
     SetClient,
@@ -38,10 +40,20 @@ if TYPE_CHECKING:
 
 NAME_CHARACTERS = 100
 DESCRIPTION_CHARACTERS = 1000
+MOST_CLIENTS = 100
+"""Of one developer, or of one organisation: more than anybody looks after, and no way to fill a database."""
+
 REDIRECT_URIS = 50
 SCOPES = 100
 LONGEST_WINDOW = Seconds(86400)
 LARGEST_QUOTA = 10**9
+
+_TOO_MANY = Refused(
+    INVALID_REQUEST,
+    f"There are {MOST_CLIENTS} clients already. Delete one that nobody uses, or ask an operator to make this one.",
+    409,
+    reason="too many clients",
+)
 
 _FOR_ITSELF = frozenset({"client_credentials"})
 _FOR_USERS = frozenset({"authorization_code", "refresh_token"})
@@ -70,24 +82,28 @@ class Wish:
     expires_in: Seconds | None = Seconds(180 * 86400)
 
 
-def create_client(
+def create_client(  # noqa: PLR0913  each is a fact of its own, and all but three are named
     issuer: Issuer,
     wish: Wish,
     owner: User,
     *,
     actor: Actor,
     organisation: Organisation | None = None,
+    held: int = 0,
     pepper: bytes,
     random: bytes,
     now: Instant,
 ) -> Granted[NewSecret] | Refused:
     """Decide on a new client of `owner`, with a generated id and, unless it is public, one secret.
 
-    With `organisation` it belongs to that one, and the owner is who made it.
+    With `organisation` it belongs to that one, and the owner is who made it. `held`: how many clients it has, or else
+    the owner; for an operator it does not matter.
     """
     problem = _wrong_wish(issuer, wish, actor)
     if problem:
         return Refused(INVALID_REQUEST, problem, reason=problem)
+    if held >= MOST_CLIENTS and not actor.operator:
+        return _TOO_MANY
     client = Client(
         id=ClientId(mint_id(issuer.provider.client_id_prefix, random[:32])),
         issuer=issuer.name,
@@ -105,12 +121,20 @@ def create_client(
     )
     bare = ClientFacts(client=client, owner=owner, organisation=organisation)
     note = Note(of_client(client, Act.CLIENT_CREATED, now, after=tell_client(client)))
+    first = () if actor.operator else (_change_holder(owner, organisation),)
     if wish.authentication is ClientAuthentication.NONE:
-        return Granted(NewSecret(bare, None), (AddClient(client), note))
+        return Granted(NewSecret(bare, None), (*first, AddClient(client), note))
     given = give_secret(bare, wish.expires_in, pepper=pepper, random=random, now=now)
     secret = given.facts.secrets[0]
     told = Note(of_client(client, Act.SECRET_CREATED, now, what=secret.id, after=tell_secret(secret)))
-    return Granted(given, (AddClient(client), AddSecret(issuer.name, secret), note, told))
+    return Granted(given, (*first, AddClient(client), AddSecret(issuer.name, secret), note, told))
+
+
+def _change_holder(owner: User, organisation: Organisation | None) -> Change:
+    """Return what of two who count at one moment is one's alone, so that both do not make the last client."""
+    if organisation is None:
+        return ChangeUser(owner.issuer, owner.id, owner.version)
+    return ChangeOrganisation(organisation.issuer, organisation.number, organisation.version)
 
 
 def wish_of(client: Client) -> Wish:

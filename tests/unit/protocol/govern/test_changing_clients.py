@@ -10,7 +10,15 @@ import pytest
 from builders import CLIENT, ISSUER, NOW, PEPPER, a_client, a_secret, a_user, an_issuer
 from portvakt.model.audit import Act
 from portvakt.model.behalf import Grant
-from portvakt.model.change import ChangeClient, DeleteClient, Note, RevokeSecret, SetClient
+from portvakt.model.change import (
+    ChangeClient,
+    ChangeOrganisation,
+    ChangeUser,
+    DeleteClient,
+    Note,
+    RevokeSecret,
+    SetClient,
+)
 from portvakt.model.decision import Granted, Refused
 from portvakt.model.nouns import ClientAuthentication, ClientFacts, Organisation
 from portvakt.model.provider import Quota
@@ -18,6 +26,7 @@ from portvakt.model.values import GrantId, Instant, OrganisationNumber, Seconds,
 from portvakt.protocol.ending import end_client, end_grant
 from portvakt.protocol.govern.actor import AT_THE_COMMAND_LINE, Actor
 from portvakt.protocol.govern.clients import (
+    MOST_CLIENTS,
     Wish,
     change_client,
     create_client,
@@ -41,7 +50,7 @@ def changed(
 
 
 def created(
-    wish: Wish, actor: Actor = AT_THE_COMMAND_LINE, organisation: Organisation | None = None
+    wish: Wish, actor: Actor = AT_THE_COMMAND_LINE, organisation: Organisation | None = None, held: int = 0
 ) -> Granted[NewSecret] | Refused:
     return create_client(
         an_issuer("standard"),
@@ -49,6 +58,7 @@ def created(
         a_user(),
         actor=actor,
         organisation=organisation,
+        held=held,
         pepper=PEPPER,
         random=bytes(RANDOM_OCTETS),
         now=NOW,
@@ -207,3 +217,16 @@ def test_a_secret_in_use_is_revoked_only_by_force(used: int, ended: bool, forced
     if isinstance(decision, Refused):
         assert decision.status == 409
         assert decision.changes == ()
+
+
+def test_all_but_operators_have_so_many_clients_and_two_of_them_make_no_last_one_together() -> None:
+    wish = Wish(name="One more")
+    company = Organisation(issuer=ISSUER, number=OrganisationNumber("123456789"), name="Acme", created_at=NOW)
+
+    last, of_company = created(wish, DEVELOPER, held=MOST_CLIENTS - 1), created(wish, DEVELOPER, company)
+    one_more, operators = created(wish, DEVELOPER, held=MOST_CLIENTS), created(wish, held=MOST_CLIENTS)
+
+    assert isinstance(last, Granted)
+    assert last.changes[0] == ChangeUser(ISSUER, a_user().id, 1)
+    assert of_company.changes[0] == ChangeOrganisation(ISSUER, company.number, 1)
+    assert (isinstance(one_more, Refused) and one_more.status, isinstance(operators, Granted)) == (409, True)
