@@ -112,11 +112,16 @@ def _explained(meant: Identity, scope: str, more: dict[str, str], *, port: int, 
 
 async def _by_browser(connection: "Connection", more: dict[str, str], *, port: int, opens_browser: bool) -> "Login":
     """Send a browser and wait for it."""
-    from portvakt.client.loopback import listening
+    from portvakt.client.loopback import BACK_WITHIN, listening
 
     async with listening(port) as here:  # first of all: nobody else comes to have the port
         start = await connection.astart_login(redirect_uri=here.redirect_uri, **more)
-        print(f"Log in with your browser:\n{start.url}", file=sys.stderr, flush=True)
+        waits = (
+            f"It has {BACK_WITHIN / 60:g} min to come back to {here.redirect_uri}, "
+            "which must be registered for the client.\n"
+            "Where a page says that something is wrong, it will not come back: Ctrl-C ends the wait."
+        )
+        print(f"Log in with your browser:\n{start.url}\n{waits}", file=sys.stderr, flush=True)
         if opens_browser:
             # It may be one in this terminal, which does not return before it is closed.
             threading.Thread(target=webbrowser.open, args=(start.url,), name="portvakt-browser", daemon=True).start()

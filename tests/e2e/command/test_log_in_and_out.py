@@ -71,6 +71,7 @@ def test_a_user_logs_in_calls_the_api_sees_what_is_kept_and_logs_out(user: User)
     assert (done.code, got.code, out.code) == (0, 0, 0), (done.err, got.err, out.err)
     assert done.out.startswith(f"logged in at {base} for {user.client_id}, scope ")
     assert done.err.startswith("Log in with your browser:\nhttp")
+    assert "/callback, which must be registered for the client.\n" in done.err
     page = (user.folder / "page.html").read_text()
     assert "You are logged in" in page
     assert "pvk_" not in page
