@@ -45,6 +45,8 @@ def api(tmp_path: Path) -> Iterator[tuple[int, int]]:
     assert len([line for line in code.splitlines() if line]) <= 10
     log = (tmp_path / "notes.log").open("wb")
     issuer_port, api_port = free_port(), free_port()
+    code = code.replace("http://127.0.0.1:8040/standard/api", f"http://127.0.0.1:{api_port}")  # as it says, below that
+    code += README.block("python", "guard.metadata")
     (tmp_path / "notes.py").write_text(code.replace("8040", str(issuer_port)))
     process = subprocess.Popen(
         [sys.executable, "-m", "uvicorn", "notes:app", "--port", str(api_port), "--log-level", "warning"],
@@ -84,7 +86,10 @@ def test_what_the_readme_says_to_type_serves_an_api_behind_a_guard(tmp_path: Pat
     (curl,) = (words for words in README.commands("curl"))
     said = run(init, tmp_path).out
     settings = tmp_path / "portvakt.toml"
-    settings.write_text(settings.read_text().replace("8040", str(port)).replace("# port", "port"))
+    said_there = settings.read_text().replace("8040", str(port)).replace("# port", "port")
+    settings.write_text(
+        said_there.replace('# api_url = "https://api.example.com', f'api_url = "http://127.0.0.1:{api_port}')
+    )
     client = json.loads(run([*create, "--json"], tmp_path).out)
     pair = f"{client['client_id']}:{client['client_secret']}"
 
@@ -95,7 +100,9 @@ def test_what_the_readme_says_to_type_serves_an_api_behind_a_guard(tmp_path: Pat
         notes = f"curl http://127.0.0.1:{api_port}/notes"
         with_token = curl_json(f"{notes} -H 'Authorization: Bearer {token}'")
         without = curl_json(f"{notes} --include")
-        metadata = curl_json(f"curl http://127.0.0.1:{api_port}/.well-known/oauth-protected-resource/standard/api")
+        challenge = re.search(r'www-authenticate: Bearer resource_metadata="([^"]+)"', without[1])
+        assert challenge is not None
+        metadata = curl_json(f"curl {challenge[1]}")
         for beginning in ("portvakt client list", "portvakt client rotate", "portvakt keys", "portvakt check"):
             run(README.commands(beginning)[0], tmp_path, CLIENT_ID=client["client_id"])
         both = curl_json(ask)
@@ -105,13 +112,13 @@ def test_what_the_readme_says_to_type_serves_an_api_behind_a_guard(tmp_path: Pat
     assert (status, json.loads(body)["scope"]) == (200, "read")
     assert with_token == (200, json.dumps({"asked_by": client["client_id"]}, separators=(",", ":")))
     assert without[0] == 401
-    challenge = re.search(r'www-authenticate: Bearer resource_metadata="([^"]+)"', without[1])
-    assert challenge is not None
     assert json.loads(metadata[1])["authorization_servers"] == [f"http://127.0.0.1:{port}/standard"]
     assert both[0] == 200
     assert disabled[0] == 401
     assert [shlex.split(line) for line in said.splitlines() if line.startswith("  portvakt")] == [create, serve[0]]
-    assert "portvakt.guard:refused: no bearer token" in (tmp_path / "notes.log").read_text()
+    logged = (tmp_path / "notes.log").read_text()
+    assert "portvakt.guard:refused: no bearer token" in logged
+    assert "httpx" not in logged
 
 
 @pytest.mark.usefixtures("reader")
