@@ -55,11 +55,26 @@ def test_G7_a_line_that_is_revoked_among_the_connected_applications_ends_renewal
         Shell(tmp_path).json("clock", f"+{WAIT_AT}s", "--data", "d")
         after = [status(luca, given["access_token"]) for given in (taken, kept)]
         others = token(luca, grant_type="refresh_token", refresh_token=kept["refresh_token"])
+        disabled = enabled_again(luca, Shell(tmp_path), kept)
 
     assert before == [200, 200]
     assert renewed["error"] == "invalid_grant"
     assert after == [401, 200]
     assert json.dumps(others).count("access_token") == 1
+    assert disabled == {"disabled": [401], "old": 401, "new": 200}
+
+
+def enabled_again(luca: dict[str, Any], shell: Shell, kept: dict[str, Any]) -> dict[str, Any]:
+    """Disable the application and enable it in the same second or the next; return what its tokens are answered."""
+    said = {}
+    client = [luca["client_id"], "--issuer", "luca-test", "--data", "d"]
+    shell.run("client", "disable", *client)
+    shell.json("clock", f"+{WAIT_AT}s", "--data", "d")
+    said["disabled"] = [status(luca, kept["access_token"])]
+    shell.run("client", "enable", *client)
+    new = token(luca, grant_type="refresh_token", refresh_token=kept["refresh_token"])
+    shell.json("clock", f"+{WAIT_AT}s", "--data", "d")
+    return said | {"old": status(luca, kept["access_token"]), "new": status(luca, new["access_token"])}
 
 
 def revoke(luca: dict[str, Any], user: dict[str, Any]) -> None:

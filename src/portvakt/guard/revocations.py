@@ -79,7 +79,7 @@ class Revoked:
     """Something that was taken back: `kind` is one of `KINDS`, others mean nothing here, and `id` names it.
 
     It is remembered until `until`. `before`: only tokens that were issued then or earlier are refused, since what
-    ended has begun again; None: all are. The last word about a thing counts.
+    ended may begin again; None: all are. Of several entries for one thing the last counts.
     """
 
     kind: str
@@ -233,7 +233,7 @@ class TakenBack:
             del self._ends[pair]
 
     def _remember(self, entry: Revoked) -> None:
-        """Keep of several entries for one thing the last: what ended may have begun again."""
+        """Keep of several entries for one thing the last: what ended may have begun again since."""
         if entry.kind in KINDS:
             before = _FOR_EVER if entry.before is None else entry.before
             self._ends[entry.kind, entry.id] = (entry.until, before)

@@ -267,8 +267,8 @@ class Ended(StrEnum):
 class Revocation:
     """Something that ended, as the guards are told. `sequence` says when: later sets of changes have greater ones.
 
-    `before`: only tokens whose `iat` is at or before it are refused, of what has begun again; None: all are. Of several
-    about one thing the last counts. `until`: when the last token that it refuses has ended by itself.
+    `before`: only tokens whose `iat` is at or before it are refused, for what may be enabled again; None: all are. Of
+    several about one thing the last counts. `until`: when the last token that it refuses has ended by itself.
     """
 
     issuer: IssuerName

@@ -22,7 +22,7 @@ LONGEST_LIFETIME = Seconds(86_400)
 """The most that an issuer's settings allow an access token."""
 
 CLOCKS_DIFFER = Seconds(60)
-"""Guards remember a revocation so much longer than the last token lives: their clocks and leeway are their own."""
+"""How far apart clocks may be: of the nodes of a server, and, with its leeway, of a guard."""
 
 
 def end_grant(issuer: Issuer, grant: Grant, now: Instant) -> tuple[Change, ...]:
@@ -34,36 +34,41 @@ def end_grant(issuer: Issuer, grant: Grant, now: Instant) -> tuple[Change, ...]:
 
 
 def end_client(issuer: IssuerName, client_id: ClientId, now: Instant) -> AddRevocation:
-    """Return what has guards refuse whatever names a client, until they are told that it began again.
+    """Return what has guards refuse all that a client got until now, and not what it gets once it is enabled again.
 
-    A moment would not do: a node whose copy or clock is another's of a little before may issue something after it.
+    A node whose copy or clock is not this one's may issue something a little later: that is refused, too.
     """
-    return AddRevocation(issuer, Ended.CLIENT, client_id, _remembered(now))
+    return _end(issuer, Ended.CLIENT, client_id, now)
 
 
-def begin_client(issuer: IssuerName, client_id: ClientId, ended_at: Instant, now: Instant) -> AddRevocation:
-    """Return what has guards take what a client gets from now on, and go on to refuse what it got before it ended."""
+def begin_client(issuer: IssuerName, client_id: ClientId, ended_at: Instant, now: Instant) -> tuple[AddRevocation, ...]:
+    """Return what has guards take what a client gets from now on, if what they were told when it ended refuses that."""
     return _begin(issuer, Ended.CLIENT, client_id, ended_at, now)
+
+
+def end_client_for_good(issuer: IssuerName, client_id: ClientId, now: Instant) -> AddRevocation:
+    """Return what has guards refuse whatever names a client."""
+    return AddRevocation(issuer, Ended.CLIENT, client_id, _remembered(now))
 
 
 def end_user(issuer: IssuerName, user_id: UserId, now: Instant) -> AddRevocation:
     """As `end_client`, for a user."""
-    return AddRevocation(issuer, Ended.USER, user_id, _remembered(now))
+    return _end(issuer, Ended.USER, user_id, now)
 
 
-def begin_user(issuer: IssuerName, user_id: UserId, ended_at: Instant, now: Instant) -> AddRevocation:
+def begin_user(issuer: IssuerName, user_id: UserId, ended_at: Instant, now: Instant) -> tuple[AddRevocation, ...]:
     """As `begin_client`, for a user."""
     return _begin(issuer, Ended.USER, user_id, ended_at, now)
 
 
 def end_organisation(issuer: IssuerName, number: OrganisationNumber, now: Instant) -> AddRevocation:
     """As `end_client`, for an organisation."""
-    return AddRevocation(issuer, Ended.ORGANISATION, number, _remembered(now))
+    return _end(issuer, Ended.ORGANISATION, number, now)
 
 
 def begin_organisation(
     issuer: IssuerName, number: OrganisationNumber, ended_at: Instant, now: Instant
-) -> AddRevocation:
+) -> tuple[AddRevocation, ...]:
     """As `begin_client`, for an organisation."""
     return _begin(issuer, Ended.ORGANISATION, number, ended_at, now)
 
@@ -75,7 +80,8 @@ def tell_of_clients(clients: Iterable[Client], ended_at: Instant | None, now: In
     """
     if ended_at is None:
         return tuple(end_client(one.issuer, one.id, now) for one in clients)
-    return tuple(begin_client(one.issuer, one.id, ended_at, now) for one in clients if one.disabled_at is None)
+    live = [one for one in clients if one.disabled_at is None]
+    return tuple(told for one in live for told in begin_client(one.issuer, one.id, ended_at, now))
 
 
 def end_key(issuer: IssuerName, key_id: KeyId, now: Instant) -> AddRevocation:
@@ -83,11 +89,16 @@ def end_key(issuer: IssuerName, key_id: KeyId, now: Instant) -> AddRevocation:
     return AddRevocation(issuer, Ended.KEY, key_id, _remembered(now))
 
 
-def _begin(issuer: IssuerName, kind: Ended, name: str, ended_at: Instant, now: Instant) -> AddRevocation:
-    # Another node's clock may have been ahead when this ended, and may be behind when it begins: what was issued within
-    # that time of the end is of before, but from this second on nothing is. The second of the end itself is of before.
-    before = max(ended_at, min(now - 1, ended_at + CLOCKS_DIFFER))
-    return AddRevocation(issuer, kind, name, _remembered(max(ended_at, now)), Instant(before))
+def _end(issuer: IssuerName, kind: Ended, name: str, now: Instant) -> AddRevocation:
+    return AddRevocation(issuer, kind, name, _remembered(now), before=Instant(now + CLOCKS_DIFFER))
+
+
+def _begin(issuer: IssuerName, kind: Ended, name: str, ended_at: Instant, now: Instant) -> tuple[AddRevocation, ...]:
+    if now > ended_at + CLOCKS_DIFFER:
+        return ()
+    # What is issued from this second on is good, unless it is still the second in which this ended.
+    before = Instant(max(ended_at, now - 1))
+    return (AddRevocation(issuer, kind, name, _remembered(max(ended_at, now)), before),)
 
 
 def _remembered(now: Instant) -> Instant:

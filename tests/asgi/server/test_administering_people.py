@@ -261,5 +261,5 @@ async def test_G7_the_guards_are_told_of_every_client_however_many_there_are(
         assert sorted(each.kind for each in told) == sorted([*[Ended.CLIENT] * 5, Ended(whose)])
         return [each.before for each in told]
 
-    assert await told_of(enabled=False) == [None] * 6
+    assert await told_of(enabled=False) == [NOW + 60] * 6
     assert await told_of(enabled=True) == [NOW] * 6

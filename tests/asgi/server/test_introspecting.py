@@ -86,7 +86,7 @@ async def test_G7_a_token_of_before_its_client_was_disabled_is_not_active_once_t
         return [own, (await tokens(standard, STANDARD))["access_token"]]
 
     old = await both()
-    for change in (end_client(name, client_id, NOW), begin_client(name, client_id, NOW, NOW)):
+    for change in (end_client(name, client_id, NOW), *begin_client(name, client_id, NOW, NOW)):
         assert await standard.store.apply([change]) == Applied()
     standard.clock.advance(1)
     new = await both()

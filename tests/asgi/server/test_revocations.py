@@ -60,7 +60,7 @@ async def test_a_grant_that_ended_is_told_once_and_after_its_cursor_no_more(stan
     assert (after.header("content-type"), after.header("cache-control")) == ("application/json", "no-store")
 
 
-async def test_G7_whatever_ends_is_told_and_that_it_began_again_with_the_moment(standard: Serving) -> None:
+async def test_G7_whatever_ends_is_told_and_what_may_begin_again_with_the_moment(standard: Serving) -> None:
     guard = await a_guards_client(standard, STANDARD)
     name, until = STANDARD.name, NOW + 86_400 + 60
 
@@ -69,14 +69,14 @@ async def test_G7_whatever_ends_is_told_and_that_it_began_again_with_the_moment(
         end_user(name, UserId("user_1"), NOW),
         end_organisation(name, OrganisationNumber("312047152"), NOW),
         end_key(name, KeyId("key_1"), NOW),
-        begin_user(name, UserId("user_1"), NOW, Instant(NOW + 9)),
+        *begin_user(name, UserId("user_1"), NOW, Instant(NOW + 9)),
     ):
         assert await standard.store.apply([ended]) == Applied()
 
     assert (await listed(standard, STANDARD, guard)).json()["revocations"] == [
-        {"kind": "client", "id": "client_1", "until": until},
-        {"kind": "user", "id": "user_1", "until": until},
-        {"kind": "organisation", "id": "312047152", "until": until},
+        {"kind": "client", "id": "client_1", "until": until, "before": NOW + 60},
+        {"kind": "user", "id": "user_1", "until": until, "before": NOW + 60},
+        {"kind": "organisation", "id": "312047152", "until": until, "before": NOW + 60},
         {"kind": "key", "id": "key_1", "until": until},
         {"kind": "user", "id": "user_1", "until": until + 9, "before": NOW + 8},
     ]
@@ -161,7 +161,7 @@ async def test_G7_a_disabled_client_reads_it_no_more(standard: Serving) -> None:
     assert error(await listed(standard, STANDARD, bearer)) == (401, "invalid_token")
 
     begun = begin_client(name, client_id, NOW, NOW)
-    assert await standard.store.apply([SetClientDisabled(name, client_id, None), begun]) == Applied()
+    assert await standard.store.apply([SetClientDisabled(name, client_id, None), *begun]) == Applied()
     assert (await listed(standard, STANDARD, basic_)).status == 200
     assert error(await listed(standard, STANDARD, bearer)) == (401, "invalid_token")
 

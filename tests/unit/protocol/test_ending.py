@@ -19,6 +19,7 @@ from portvakt.protocol.ending import (
     begin_organisation,
     begin_user,
     end_client,
+    end_client_for_good,
     end_grant,
     end_key,
     end_organisation,
@@ -37,35 +38,41 @@ def test_no_settings_give_a_token_a_longer_life_than_revocations_are_kept_for() 
     assert settings_values.LONGEST_LIFETIME <= LONGEST_LIFETIME <= cleaning.KEPT_FOR
 
 
-def test_what_has_ended_has_whatever_names_it_refused() -> None:
-    assert end_client(ACME, ClientId("c"), NOW) == AddRevocation(ACME, Ended.CLIENT, "c", UNTIL)
-    assert end_user(ACME, UserId("u"), NOW) == AddRevocation(ACME, Ended.USER, "u", UNTIL)
-    assert end_organisation(ACME, NUMBER, NOW) == AddRevocation(ACME, Ended.ORGANISATION, NUMBER, UNTIL)
+def test_what_may_begin_again_refuses_what_was_issued_until_now_by_any_clock() -> None:
+    before = Instant(NOW + CLOCKS_DIFFER)
+
+    assert end_client(ACME, ClientId("c"), NOW) == AddRevocation(ACME, Ended.CLIENT, "c", UNTIL, before)
+    assert end_user(ACME, UserId("u"), NOW) == AddRevocation(ACME, Ended.USER, "u", UNTIL, before)
+    assert end_organisation(ACME, NUMBER, NOW) == AddRevocation(ACME, Ended.ORGANISATION, NUMBER, UNTIL, before)
+
+
+def test_what_ended_for_good_refuses_whatever_names_it() -> None:
+    assert end_client_for_good(ACME, ClientId("c"), NOW) == AddRevocation(ACME, Ended.CLIENT, "c", UNTIL)
     assert end_key(ACME, KeyId("k"), NOW) == AddRevocation(ACME, Ended.KEY, "k", UNTIL)
 
 
-def test_what_begins_again_has_only_what_was_issued_before_it_ended_refused() -> None:
-    ended_at = Instant(NOW - 86_400)
-    before = Instant(ended_at + CLOCKS_DIFFER)
+def test_what_begins_again_while_guards_refuse_what_it_gets_is_told_to_them() -> None:
+    now, until, before = Instant(NOW + 5), Instant(UNTIL + 5), Instant(NOW + 4)
 
-    assert begin_client(ACME, ClientId("c"), ended_at, NOW) == AddRevocation(ACME, Ended.CLIENT, "c", UNTIL, before)
-    assert begin_user(ACME, UserId("u"), ended_at, NOW) == AddRevocation(ACME, Ended.USER, "u", UNTIL, before)
-    assert begin_organisation(ACME, NUMBER, ended_at, NOW) == AddRevocation(
-        ACME, Ended.ORGANISATION, NUMBER, UNTIL, before
+    assert begin_client(ACME, ClientId("c"), NOW, now) == (AddRevocation(ACME, Ended.CLIENT, "c", until, before),)
+    assert begin_user(ACME, UserId("u"), NOW, now) == (AddRevocation(ACME, Ended.USER, "u", until, before),)
+    assert begin_organisation(ACME, NUMBER, NOW, now) == (
+        AddRevocation(ACME, Ended.ORGANISATION, NUMBER, until, before),
     )
 
 
 @pytest.mark.parametrize(
     ("lasted", "before"),
-    [(0, 0), (1, 0), (2, 1), (CLOCKS_DIFFER + 1, CLOCKS_DIFFER), (CLOCKS_DIFFER + 2, CLOCKS_DIFFER), (-3, 0)],
+    [(-3, 0), (0, 0), (1, 0), (2, 1), (CLOCKS_DIFFER, CLOCKS_DIFFER - 1), (CLOCKS_DIFFER + 1, None)],
 )
-def test_what_begins_soon_again_gets_what_works_from_this_second_on_unless_it_ended_in_it(
-    lasted: int, before: int
+def test_what_is_got_from_the_second_of_the_beginning_on_is_good_unless_the_end_was_in_it(
+    lasted: int, before: int | None
 ) -> None:
-    """Negative: whoever enables it has a clock that is behind."""
+    """Negative: the clock of who enables it is behind. None: guards need not be told any more."""
     told = begin_client(ACME, ClientId("c"), NOW, Instant(NOW + lasted))
 
-    assert (told.before, told.until) == (NOW + before, UNTIL + max(0, lasted))
+    assert [each.before for each in told] == ([] if before is None else [NOW + before])
+    assert [each.until for each in told] == ([] if before is None else [UNTIL + max(0, lasted)])
 
 
 def test_a_lifetime_that_was_lowered_since_shortens_no_memory() -> None:

@@ -22,7 +22,7 @@ from portvakt.model.nouns import Client, ClientAuthentication, ClientFacts
 from portvakt.model.provider import Refresh
 from portvakt.model.values import ClientId, Instant, Seconds
 from portvakt.protocol.credentials import mint_id
-from portvakt.protocol.ending import begin_client, end_client, end_grant
+from portvakt.protocol.ending import begin_client, end_client, end_client_for_good, end_grant
 from portvakt.protocol.govern.secrets import NewSecret, changed, give_secret
 from portvakt.protocol.govern.told import differences, of_client, tell_client, tell_secret
 from portvakt.protocol.live import why_client_is_dead
@@ -212,7 +212,7 @@ def _tell_guards(was: Client, after: ClientFacts, now: Instant) -> tuple[AddRevo
     """A client whose owner or organisation is disabled begins again with them."""
     if was.disabled_at is None:
         return (end_client(was.issuer, was.id, now),)
-    return () if why_client_is_dead(after) else (begin_client(was.issuer, was.id, was.disabled_at, now),)
+    return () if why_client_is_dead(after) else begin_client(was.issuer, was.id, was.disabled_at, now)
 
 
 def end_grants(issuer: Issuer, grants: Sequence[Grant], *, now: Instant) -> Granted[None]:
@@ -226,7 +226,7 @@ def delete_client(facts: ClientFacts, *, now: Instant) -> Granted[None]:
     changes: tuple[Change, ...] = (
         ChangeClient(client.issuer, client.id, client.version),
         DeleteClient(client.issuer, client.id, now),
-        end_client(client.issuer, client.id, now),
+        end_client_for_good(client.issuer, client.id, now),
         Note(of_client(client, Act.CLIENT_DELETED, now, before=tell_client(client))),
     )
     return Granted(None, changes)

@@ -102,7 +102,7 @@ def set_organisation_enabled(
         ChangeOrganisation(*which, organisation.version),
         SetOrganisationDisabled(*which, after.disabled_at),
         *tell_of_clients(clients, was, now),
-        end_organisation(*which, now) if was is None else begin_organisation(*which, was, now),
+        *((end_organisation(*which, now),) if was is None else begin_organisation(*which, was, now)),
         Note(told),
     )
     return Granted(replace(after, version=organisation.version + 1), changes)

@@ -184,7 +184,7 @@ def set_user_enabled(
         SetUserDisabled(*who, after.disabled_at),
         *(() if enabled else _end_holdings(issuer, user, held, now)),
         *tell_of_clients(held.clients, user.disabled_at, now),
-        end_user(*who, now) if user.disabled_at is None else begin_user(*who, user.disabled_at, now),
+        *((end_user(*who, now),) if user.disabled_at is None else begin_user(*who, user.disabled_at, now)),
         Note(of_user(user, act, now, before={"enabled": not enabled}, after={"enabled": enabled})),
     )
     return Granted(replace(after, version=user.version + 1), changes)

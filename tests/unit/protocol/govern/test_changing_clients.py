@@ -23,7 +23,7 @@ from portvakt.model.decision import Granted, Refused
 from portvakt.model.nouns import ClientAuthentication, ClientFacts, Organisation
 from portvakt.model.provider import Quota
 from portvakt.model.values import GrantId, Instant, OrganisationNumber, Seconds, SecretId
-from portvakt.protocol.ending import end_client, end_grant
+from portvakt.protocol.ending import end_client_for_good, end_grant
 from portvakt.protocol.govern.actor import AT_THE_COMMAND_LINE, Actor
 from portvakt.protocol.govern.clients import (
     MOST_CLIENTS,
@@ -159,7 +159,7 @@ def test_Z7_a_deleted_client_is_told_to_the_guards() -> None:
     version, deletion, told, note = decision.changes
     assert version == ChangeClient(ISSUER, CLIENT, 1)
     assert deletion == DeleteClient(ISSUER, CLIENT, NOW)
-    assert told == end_client(ISSUER, CLIENT, NOW)
+    assert told == end_client_for_good(ISSUER, CLIENT, NOW)
     assert isinstance(note, Note)
     assert note.event.act is Act.CLIENT_DELETED
 

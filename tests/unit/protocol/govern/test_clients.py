@@ -176,7 +176,7 @@ def test_disabling_and_enabling_is_one_change_and_nothing_when_it_is_so_already(
     assert unlogged(on) == (
         ChangeClient(ISSUER, CLIENT, 1),
         SetClientDisabled(ISSUER, CLIENT, None),
-        begin_client(ISSUER, CLIENT, NOW, NOW),
+        *begin_client(ISSUER, CLIENT, NOW, NOW),
     )
     assert on.answer.client.disabled_at is None
     assert set_enabled(enabled, enabled=True, now=NOW).changes == ()

@@ -140,8 +140,8 @@ def test_G7_what_was_given_for_a_disabled_organisation_and_to_its_clients_the_gu
     assert made_true(disabled) == [
         ChangeOrganisation(ISSUER.name, BAKERY.number, 1),
         SetOrganisationDisabled(ISSUER.name, BAKERY.number, NOW),
-        AddRevocation(ISSUER.name, Ended.CLIENT, client.id, UNTIL),
-        AddRevocation(ISSUER.name, Ended.ORGANISATION, BAKERY.number, UNTIL),
+        AddRevocation(ISSUER.name, Ended.CLIENT, client.id, UNTIL, before=Instant(NOW + 60)),
+        AddRevocation(ISSUER.name, Ended.ORGANISATION, BAKERY.number, UNTIL, before=Instant(NOW + 60)),
     ]
     assert enabled.answer == replace(BAKERY, version=3)
     assert made_true(enabled) == [

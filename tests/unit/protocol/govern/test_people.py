@@ -224,8 +224,8 @@ def test_G7_a_disabled_user_has_nothing_any_more_and_the_guards_are_told() -> No
         RevokeApiKey(ISSUER.name, KEY.id, NOW),
         RevokeGrant(ISSUER.name, GrantId("g1"), NOW),
         AddRevocation(ISSUER.name, Ended.GRANT, "g1", UNTIL),
-        AddRevocation(ISSUER.name, Ended.CLIENT, CLIENT.id, UNTIL),
-        AddRevocation(ISSUER.name, Ended.USER, USER.id, UNTIL),
+        AddRevocation(ISSUER.name, Ended.CLIENT, CLIENT.id, UNTIL, before=Instant(NOW + 60)),
+        AddRevocation(ISSUER.name, Ended.USER, USER.id, UNTIL, before=Instant(NOW + 60)),
     ]
     assert notes(decision)[-1] == (Act.USER_DISABLED, USER.id, {"enabled": True}, {"enabled": False})
     assert (Act.API_KEY_REVOKED, KEY.id, {}, {}) in notes(decision)
