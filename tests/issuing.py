@@ -60,7 +60,7 @@ EVERY = (BREEZE, BREEZE_PRODUCTION, LUCA, PRISJAKT, STANDARD)
 
 OWNER = UserId("user_owner")
 GONE = UserId("user_gone")
-REFERENCE = re.compile(r"[0-9a-f]{8}-[0-9a-f]+")
+REFERENCE = re.compile(r"[0-9a-f]{8}-[0-9a-f]{8}")
 _TELLTALE = re.compile(r"Traceback|SELECT |INSERT |sqlite|\.py\b|/tmp|/home|/src", re.IGNORECASE)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import time
 from functools import lru_cache
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     Send = Callable[[Message], Awaitable[None]]
     Handler = Callable[["Call", Receive, Send], Awaitable[None]]
 
-_PROCESS = os.urandom(4).hex()
-_COUNT = itertools.count(1)
 _NOT_OURS = frozenset({404, 421})
 _WITHOUT_LENGTH = frozenset({204, 304})
 
@@ -47,7 +44,8 @@ class Call:
     def __init__(self, scope: Scope, trusted: Sequence[IPv4Network | IPv6Network] = ()) -> None:
         self.scope = scope
         self.started = time.perf_counter()
-        self.reference = f"{_PROCESS}-{next(_COUNT):x}"
+        drawn = os.urandom(8).hex()  # a number that counts up would tell strangers how much is asked here
+        self.reference = f"{drawn[:8]}-{drawn[8:]}"
         self.status = 0
         self.size = 0
         self.issuer: str | None = None
