@@ -44,6 +44,7 @@ NOW = Instant(1795375740)  # 2026-11-22T19:29:00Z
 BRAND = Brand(name="Luca Regnskap", root="/luca-test", colour="#0f5c4d", test=True)
 LIVE = Brand(name="Luca Regnskap", root="/luca", colour="#0f5c4d")
 EMAIL = "kari.nordmann@fjordogfjell.example"
+MEMBER_CODE = "user_k3v9x2m7q1w8e5r4t6y0.1795564800.Zm9ybGFnZXRzIGtvZGUgXx"
 CALLBACK = "https://app.bilag.example/oauth/callback"
 BACK = CALLBACK + "?error=access_denied&state=abc&iss=https%3A%2F%2Fid.example"
 OTHER = "/luca-test/login?return_to=%2Fluca-test%2Fauthorize"
@@ -247,9 +248,9 @@ SAMPLES: dict[str, View | ConsoleView] = {
     **{f"choose_password_{one.value}": choose_password(one) for one in PasswordProblem},
     "link_ended": LinkEnded(brand=BRAND, forgot_url="/luca-test/forgot-password"),
     "password_chosen": PasswordChosen(brand=BRAND, log_in_url="/luca-test/login"),
-    "home": Home(brand=BRAND, email=EMAIL, api_keys=True),
-    "home_developer": Home(brand=BRAND, email=EMAIL, api_keys=True, applications=True),
-    "home_no_keys": Home(brand=LIVE, email=EMAIL),
+    "home": Home(brand=BRAND, email=EMAIL, member_code=MEMBER_CODE, api_keys=True),
+    "home_developer": Home(brand=BRAND, email=EMAIL, member_code=MEMBER_CODE, api_keys=True, applications=True),
+    "home_no_keys": Home(brand=LIVE, email=EMAIL, member_code=MEMBER_CODE),
     "connected": connected(),
     "connected_ended": connected(CONNECTIONS[:1], "Frister"),
     "connected_none": connected(()),

@@ -190,6 +190,8 @@ CONSOLE_EN = {
     "console.lower": "No longer administrator",
     "console.remove": "Remove from organisation",
     "console.member_email": "Add a member by email",
+    "console.member_code": "Add a member by their code",
+    "console.member_code_hint": "They see it on the page of their account, and give it to you.",
     "console.member_administers": "Administers the organisation",
     "console.member_add": "Add member",
     "console.person.created": "It was added.",
@@ -221,12 +223,11 @@ CONSOLE_EN = {
     "console.refusals_not_found": "No refused request that you may see has this reference. Check that all of it was "
     "pasted. A refusal can be looked up a second after it happened, and for a week.",
     "console.refusals_none": "Nothing was refused",
-    "console.refusals_none_text": "No request of this client was refused in the last week. What is refused stands "
+    "console.refusals_none_text": "No request of it was refused in the last week. What is refused stands "
     "here a second later, with the cause and what to do.",
     "console.refusals_which": "Which request was refused?",
     "console.refusals_which_text": "Look at the answer\u2019s header Portvakt-Reference, or at the foot of the error "
-    "page, and paste the reference above. Without one, open the client: its page leads to what was refused of it.",
-    "console.refusals_choose": "Choose a client",
+    "page, and paste the reference above. Without one, open what sent the request: its page leads to what was refused.",
     "console.explained": "Why it was refused",
     "console.explained_cause": "Cause",
     "console.explained_todo": "What to do",
@@ -240,7 +241,7 @@ CONSOLE_EN = {
     "console.explained_where": "At",
     "console.explained_from": "From",
     "console.explained_nobody": "Not known",
-    "console.explained_others": "More of this client",
+    "console.explained_others": "More refused requests",
     "console.keys_lead": "What the tokens of this environment are signed with. APIs fetch the public halves by "
     "themselves.",
     "console.keys_rotate": "Rotate signing key",

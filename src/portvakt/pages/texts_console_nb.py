@@ -191,6 +191,8 @@ CONSOLE_NB = {
     "console.lower": "Ikke lenger administrator",
     "console.remove": "Fjern fra organisasjonen",
     "console.member_email": "Legg til et medlem med e-post",
+    "console.member_code": "Legg til et medlem med koden deres",
+    "console.member_code_hint": "De finner den på siden for kontoen sin, og gir den til deg.",
     "console.member_administers": "Administrerer organisasjonen",
     "console.member_add": "Legg til medlem",
     "console.person.created": "Lagt til.",
@@ -223,12 +225,12 @@ CONSOLE_NB = {
     "console.refusals_not_found": "Ingen avvist forespørsel som du kan se, har denne referansen. Sjekk at hele er limt "
     "inn. En avvisning kan slås opp fra et sekund etter at den skjedde, og i en uke.",
     "console.refusals_none": "Ingenting er avvist",
-    "console.refusals_none_text": "Ingen forespørsel fra denne klienten er avvist den siste uken. Det som blir avvist, "
+    "console.refusals_none_text": "Ingen forespørsel herfra er avvist den siste uken. Det som blir avvist, "
     "står her et sekund senere, med årsaken og hva du kan gjøre.",
     "console.refusals_which": "Hvilken forespørsel ble avvist?",
     "console.refusals_which_text": "Se etter headeren Portvakt-Reference i svaret, eller nederst på feilsiden, og lim "
-    "inn referansen over. Har du ingen, så åpne klienten: Siden dens fører til det som er avvist.",
-    "console.refusals_choose": "Velg en klient",
+    "inn referansen over. Har du ingen, så åpne det som sendte forespørselen: Siden dens fører til det som er "
+    "avvist.",
     "console.explained": "Hvorfor den ble avvist",
     "console.explained_cause": "Årsak",
     "console.explained_todo": "Hva du kan gjøre",
@@ -243,7 +245,7 @@ CONSOLE_NB = {
     "console.explained_where": "Hos",
     "console.explained_from": "Fra",
     "console.explained_nobody": "Ikke kjent",
-    "console.explained_others": "Flere fra denne klienten",
+    "console.explained_others": "Flere avviste forespørsler",
     "console.keys_lead": "Det tokenene i dette miljøet er signert med. API-er henter de offentlige halvdelene selv.",
     "console.keys_rotate": "Bytt signeringsnøkkel",
     "console.keys_rotate_text": "En ny nøkkel blir publisert med en gang og signerer fra om ti minutter, når alle "

@@ -217,11 +217,12 @@ class LoggedOut:
 class Home:
     """What a user who has logged in finds at the issuer's own address. `api_keys`: whether there are any here.
 
-    `applications`: whether they look after some, or may make them.
+    `applications`: whether they look after some, or may make them. `member_code`: by which a company adds them.
     """
 
     brand: Brand
     email: str
+    member_code: str = field(repr=False)
     api_keys: bool = False
     applications: bool = False
 

@@ -26,6 +26,7 @@ from portvakt.protocol.answer.authorize import Target, check_request, find_targe
 from portvakt.protocol.credentials import SECRET_OCTETS, Kind, keep_opaque, mint, mint_id
 from portvakt.protocol.ending import end_grant
 from portvakt.protocol.govern.actor import DEVELOPER
+from portvakt.protocol.govern.member_code import member_code
 from portvakt.protocol.govern.people import end_sessions
 from portvakt.protocol.govern.told import of_user
 from portvakt.server.act import TRIES, act
@@ -302,7 +303,13 @@ class Account:
         applications = DEVELOPER in facts.user.roles or bool(
             await desk.store.administered(desk.issuer.name, facts.user.id)
         )
-        view = Home(brand=desk.brand, email=facts.user.email, api_keys=desk.has_api_keys, applications=applications)
+        view = Home(
+            brand=desk.brand,
+            email=facts.user.email,
+            member_code=member_code(desk.pepper, desk.issuer.name, facts.user.id, desk.clock()).reveal(),
+            api_keys=desk.has_api_keys,
+            applications=applications,
+        )
         await desk.show(call, send, view, desk.locale(call, users=facts.user.locale))
 
     async def connected(self, call: Call, receive: Receive, send: Send) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from portvakt.model.values import OrganisationNumber, Secret, UserId
+from portvakt.model.values import OrganisationNumber, Secret
 from portvakt.protocol.govern.people import UserWish
 from portvakt.server.admin_api_operation import Answer, Operation, Role, Versioned
 from portvakt.server.admin_api_shapes import LIMITED, text
@@ -18,6 +18,7 @@ from portvakt.server.admin_api_shown import (
 )
 from portvakt.server.administering_organisations import Organisations
 from portvakt.server.administering_people import People
+from portvakt.store.rows import search_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +36,8 @@ def _people(ask: Ask) -> People:
 
 
 def _organisations(ask: Ask) -> Organisations:
-    return Organisations(ask.issuer, ask.office.store, ask.office.clock, ask.who.actor, ask.who.by)
+    office, who = ask.office, ask.who
+    return Organisations(ask.issuer, office.store, office.clock, who.actor, who.by, office.pepper)
 
 
 # --- users ------------------------------------------------------------------------------------------------------------
@@ -44,13 +46,16 @@ def _organisations(ask: Ask) -> Organisations:
 async def list_users(ask: Ask) -> Answer:
     """Return a page of users."""
     search, cursor = ask.text(_SEARCH), ask.cursor(_USERS, _SEARCH)
-    after = None if cursor is None else UserId(str(cursor[0]))
+    after = None if cursor is None else str(cursor[0])
+    some = _people(ask)
     if search is None:
-        found = await _people(ask).page(after=after, limit=ask.limit + 1)
+        found = await some.page(after=after, limit=ask.limit + 1)
     else:
-        last = None if after is None else await ask.office.store.user(ask.issuer.name, after)
-        found = await _people(ask).find(search, after=last, limit=ask.limit + 1)
-    following = [found[ask.limit - 1].id] if len(found) > ask.limit else None
+        found = await some.find(search, after=after, limit=ask.limit + 1)
+    following = None
+    if len(found) > ask.limit:
+        last = found[ask.limit - 1]
+        following = [last.id if search is None else search_key(last.email)]
     items = [show_user(user) for user in found[: ask.limit]]
     return Answer(body={"items": items, "next": ask.following(_USERS, following, _SEARCH)})
 
@@ -127,14 +132,16 @@ def _person(person: Person) -> Answer:
 async def list_organisations(ask: Ask) -> Answer:
     """Return a page of organisations."""
     search, cursor = ask.text(_SEARCH), ask.cursor(_ORGANISATIONS, _SEARCH)
-    after = None if cursor is None else OrganisationNumber(str(cursor[0]))
     some = _organisations(ask)
     if search is None:
-        found = await some.page(after=after, limit=ask.limit + 1)
+        found = await some.page(after=None if cursor is None else str(cursor[0]), limit=ask.limit + 1)
     else:
-        last = None if after is None else await ask.office.store.organisation(ask.issuer.name, after)
-        found = await some.find(search, after=last, limit=ask.limit + 1)
-    following = [found[ask.limit - 1].number] if len(found) > ask.limit else None
+        past = None if cursor is None else (str(cursor[0]), OrganisationNumber(str(cursor[1])))
+        found = await some.find(search, after=past, limit=ask.limit + 1)
+    following = None
+    if len(found) > ask.limit:
+        last = found[ask.limit - 1]
+        following = [last.number] if search is None else [search_key(last.name), last.number]
     items = [show_organisation(each) for each in found[: ask.limit]]
     return Answer(body={"items": items, "next": ask.following(_ORGANISATIONS, following, _SEARCH)})
 
@@ -340,7 +347,7 @@ OPERATIONS = (
         "addMember",
         "POST",
         _MEMBERS_PATH,
-        "Have a user belong to an organisation.",
+        "Have a user belong to an organisation: by the code on the page of their account, unless you are an operator.",
         add_member,
         body="NewMember",
         answers={201: "Member"},

@@ -275,7 +275,9 @@ SHAPES: Mapping[str, Shape] = {
     "Member": members(user_id=ID, email=text(), administrator=FLAG, since=MOMENT, enabled=FLAG),
     "Members": page("Member"),
     "NewMember": members(
-        "administrator", user={**text(255, 1), "description": "An id or address."}, administrator=FLAG
+        "administrator",
+        user={**text(255, 1), "description": "Their code; or, from an operator, an id or address."},
+        administrator=FLAG,
     ),
     "MemberPatch": members(administrator=FLAG),
 }

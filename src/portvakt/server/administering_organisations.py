@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from portvakt.model.audit import NOBODY
@@ -10,7 +10,9 @@ from portvakt.model.decision import Granted, Refused
 from portvakt.model.values import OrganisationNumber, UserId
 from portvakt.protocol.govern.actor import AT_THE_COMMAND_LINE, may_everything, may_organisation
 from portvakt.protocol.govern.actor import not_found as absent
+from portvakt.protocol.govern.member_code import NO_CODE, whose_code
 from portvakt.protocol.govern.organisations import (
+    NO_MEMBER,
     Belonging,
     add_member,
     change_organisation,
@@ -23,12 +25,11 @@ from portvakt.server.act import act
 from portvakt.server.administering_clients import ANOTHER_WAS_FIRST
 from portvakt.server.administering_people import CLIENTS_AT_ONCE, named_user, tell_of_later_clients
 from portvakt.server.refusal import Refusal, found, granted
-from portvakt.store.rows import search_key
 
 if TYPE_CHECKING:
     from portvakt.model.audit import By
     from portvakt.model.behalf import Member
-    from portvakt.model.nouns import ClientFacts, Issuer, Organisation
+    from portvakt.model.nouns import ClientFacts, Issuer, Organisation, User
     from portvakt.model.values import ClientId, Instant
     from portvakt.protocol.govern.actor import Actor
     from portvakt.server.clock import Clock
@@ -42,7 +43,7 @@ class Organisations:
     """The organisations of one issuer, as far as `actor` may see them. `by`: who it is, for the audit log.
 
     An operator sees all and may change them; an organisation's administrators see it, and say who belongs to it and
-    who administers it. `version`, and what may be raised: as for `People`.
+    who administers it. `version`, and what may be raised: as for `People`. `pepper` None: no member's code is good.
     """
 
     issuer: Issuer
@@ -50,6 +51,7 @@ class Organisations:
     clock: Clock
     actor: Actor = AT_THE_COMMAND_LINE
     by: By = NOBODY
+    pepper: bytes | None = field(default=None, repr=False)
 
     async def create(self, number: str, name: str) -> Organisation:
         """Make an organisation."""
@@ -80,14 +82,15 @@ class Organisations:
         later = sorted(number for number in self.actor.administers if number > (after or ""))
         return [await self.show(number) for number in later[:limit]]
 
-    async def find(self, text: str, *, after: Organisation | None = None, limit: int = 100) -> list[Organisation]:
+    async def find(
+        self, text: str, *, after: tuple[str, OrganisationNumber] | None = None, limit: int = 100
+    ) -> list[Organisation]:
         """Return a page of those whose name begins with a text, or, for digits, whose number does.
 
-        `after`: the last one seen.
+        `after`: `search_key(name)` and number of the last one seen, which may be called something else by now.
         """
         self._check_operator()
-        begin = None if after is None else (search_key(after.name), after.number)
-        return await self.store.find_organisations(self.issuer.name, text, begin, limit)
+        return await self.store.find_organisations(self.issuer.name, text, after, limit)
 
     async def change(self, number: str, *, name: str, version: int | None = None) -> Organisation:
         """Call an organisation something else."""
@@ -134,7 +137,14 @@ class Organisations:
         return await self.store.members(self.issuer.name, organisation.number, begin, limit)
 
     async def add_member(self, number: str, user: str, *, administrator: bool = False) -> Member:
-        """Have a user (an email address or id) belong to an organisation; whoever administers it goes on to."""
+        """Have a user belong to an organisation; whoever administers it goes on to.
+
+        An operator names them by email address or id. Whoever else does has their code (`protocol.govern.member_code`):
+        whether somebody is known here is not told to those who administer an organisation.
+        """
+        if not may_everything(self.actor, self.issuer.name):
+            await self.show(number)
+            user = self._user_of_code(user)
 
         def decide(facts: Belonging) -> Granted[Member]:
             return add_member(facts, administrator=administrator, now=self.clock())
@@ -169,9 +179,15 @@ class Organisations:
         self._check_operator()
         return organisation
 
+    def _user_of_code(self, code: str) -> UserId:
+        whose = None if self.pepper is None else whose_code(self.pepper, self.issuer.name, code.strip(), self.clock())
+        if whose is None:
+            raise Refusal(NO_CODE)
+        return whose
+
     async def _belonging(self, number: str, name: str) -> Belonging:
         organisation = await self.show(number)
-        user = await named_user(self.store, self.issuer, name)
+        user = await self._named(name)
         memberships = await self.store.memberships_of(self.issuer.name, user.id)
         return Belonging(
             user=user,
@@ -180,6 +196,15 @@ class Organisations:
             grants=await self.store.grants_of_user(self.issuer.name, user.id),
             api_keys=await self.store.api_keys_of(self.issuer.name, user.id),
         )
+
+    async def _named(self, name: str) -> User:
+        """Return a user; to all but operators, one of another organisation or of none is not there, nor an address."""
+        if may_everything(self.actor, self.issuer.name):
+            return await named_user(self.store, self.issuer, name)
+        user = await self.store.user(self.issuer.name, UserId(name))
+        if user is None:
+            raise Refusal(NO_MEMBER)
+        return user
 
     async def _clients(self, number: str, after: ClientId | None) -> list[ClientFacts]:
         of = OrganisationNumber(number)

@@ -83,7 +83,7 @@ class Administration:
 
     def organisations(self, issuer: Issuer, actor: Actor = AT_THE_COMMAND_LINE, by: By = NOBODY) -> Organisations:
         """Return what there is to do about an issuer's organisations. `actor`, `by`: as for `clients`."""
-        return Organisations(issuer, self._store, self._clock, actor, by)
+        return Organisations(issuer, self._store, self._clock, actor, by, self._pepper)
 
     async def create_api_key(self, people: People, user: str, wish: KeyWish) -> NewApiKey:
         """Make a personal API key of a user's (an email address or id), as whom `people` are given to."""

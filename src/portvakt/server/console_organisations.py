@@ -5,12 +5,14 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+from portvakt.model.values import OrganisationNumber
 from portvakt.pages import console as views
 from portvakt.server.administering_organisations import Organisations
 from portvakt.server.as_curl import option
 from portvakt.server.console_clients import show_clients
 from portvakt.server.console_visit import LINES, NOTHING_TO_DO, number_in, path_with
 from portvakt.server.refusal import Refusal
+from portvakt.store.rows import search_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,7 +41,7 @@ async def organisations_pages(visit: Visit, rest: tuple[str, ...]) -> None:
 
 
 def _of(visit: Visit) -> Organisations:
-    return Organisations(visit.issuer, visit.store, visit.desk.clock, visit.actor, visit.by)
+    return Organisations(visit.issuer, visit.store, visit.desk.clock, visit.actor, visit.by, visit.desk.pepper)
 
 
 async def _organisations(visit: Visit) -> None:
@@ -65,7 +67,8 @@ async def _show_organisations(
     sought, after = visit.asked("q").strip()[:_LONGEST], visit.asked("after")
     of, here = _of(visit), f"{visit.root}/organisations"
     if sought:
-        found = await of.find(sought, after=await of.show(after) if after else None, limit=LINES + 1)
+        past = (visit.asked("behind"), OrganisationNumber(after)) if after else None
+        found = await of.find(sought, after=past, limit=LINES + 1)
     else:
         found = await of.page(after=after or None, limit=LINES + 1)
     lines, following = found[:LINES], len(found) > LINES
@@ -83,7 +86,11 @@ async def _show_organisations(
                 )
                 for one in lines
             ),
-            next_url=path_with(here, q=sought, after=lines[-1].number) if following else None,
+            next_url=path_with(
+                here, q=sought, behind=search_key(lines[-1].name) if sought else "", after=lines[-1].number
+            )
+            if following
+            else None,
             means=visit.means(
                 "GET",
                 path_with("/organisations", search=sought),
@@ -165,7 +172,7 @@ async def _show_organisation(visit: Visit, number: str, refused: Refused | None 
             action=own,
             csrf=visit.csrf,
             version=organisation.version,
-            add=_adding(visit, number, email or "EMAIL"),
+            add=_adding(visit, number, email or ("EMAIL" if operator else "CODE")),
             switch=_switch(visit, organisation) if operator else None,
             done=next((one for one in views.PersonDone if one.value == visit.asked("done")), None),
             email=email,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from administered import ACME, ADMINISTRATOR, BAKERY, FOUNDRY, MEMBER, OPERATOR, OTHERS_ADMINISTRATOR
+from administered import ACME, ADMINISTRATOR, BAKERY, DEVELOPER, FOUNDRY, MEMBER, OPERATOR, OTHERS_ADMINISTRATOR
 from builders import NOW
 from portvakt.model.behalf import Session
 from portvakt.model.change import AddSession, Applied
 from portvakt.model.values import Instant, SessionId
+from portvakt.protocol.govern.member_code import member_code
 
 if TYPE_CHECKING:
     from administered import Administered
@@ -110,7 +111,8 @@ async def test_an_administrator_says_who_belongs_to_the_organisation(administere
     async def ask(method: str, path: str, sent: object = ...) -> Answer:
         return await administered.ask(ADMINISTRATOR, method, path, sent)
 
-    added = await ask("POST", members, {"user": other.email, "administrator": True})
+    code = member_code(administered.served.application._pepper, ACME.name, other.user_id, NOW).reveal()
+    added = await ask("POST", members, {"user": code, "administrator": True})
     assert (added.status, added.json()["administrator"]) == (201, True)
     taken = await ask("PATCH", f"{members}/{other.user_id}", {"administrator": False})
     assert taken.json()["administrator"] is False
@@ -120,7 +122,32 @@ async def test_an_administrator_says_who_belongs_to_the_organisation(administere
     assert {each["organisation"] for each in shown.json()["memberships"]} == {BAKERY, FOUNDRY}
     assert (await ask("DELETE", f"{members}/{other.user_id}")).status == 204
     assert (await ask("DELETE", f"{members}/{other.user_id}")).status == 404
-    assert (await ask("POST", members, {"user": "nobody@example.no"})).status == 404
+    assert (await ask("PATCH", f"{members}/{DEVELOPER.user_id}", {"administrator": True})).status == 404
+
+
+async def test_A9_an_administrator_learns_of_no_address_or_id_whether_somebody_has_it(
+    administered: Administered,
+) -> None:
+    members = f"{ORGANISATIONS}/{BAKERY}/members"
+
+    async def told(method: str, path: str, sent: object = ...) -> tuple[int, str]:
+        answer = await administered.ask(ADMINISTRATOR, method, path, sent)
+        return answer.status, answer.json()["detail"]
+
+    known, unknown = DEVELOPER, ("nobody@example.no", "user_nobody")
+    added = {await told("POST", members, {"user": name}) for name in (known.email, known.user_id, *unknown)}
+    changed = {
+        await told("PATCH", f"{members}/{name}", {"administrator": True}) for name in (known.user_id, unknown[1])
+    }
+    removed = {await told("DELETE", f"{members}/{name}") for name in (known.user_id, unknown[1])}
+
+    assert [status for status, _ in added] == [400]
+    assert [status for status, _ in changed] == [404]
+    assert [status for status, _ in removed] == [404]
+    assert {each["email"] for each in (await administered.ask(ADMINISTRATOR, "GET", members)).json()["items"]} == {
+        ADMINISTRATOR.email,
+        MEMBER.email,
+    }
 
 
 async def test_users_organisations_and_members_come_in_pages(administered: Administered) -> None:
@@ -145,6 +172,24 @@ async def test_users_organisations_and_members_come_in_pages(administered: Admin
     assert await every(ORGANISATIONS, "search=li", "organisation") == ["550", "551", "552"]
     assert await every(ORGANISATIONS, "search=55", "organisation") == ["550", "551", "552"]
     assert len(await every(f"{ORGANISATIONS}/{BAKERY}/members", "", "user_id")) == 2
+
+
+async def test_a_search_goes_on_where_it_was_though_the_last_one_is_called_something_else(
+    administered: Administered,
+) -> None:
+    for number in range(3):
+        await administered.ask(OPERATOR, "POST", ORGANISATIONS, {"organisation": f"55{number}", "name": "Like"})
+    found = []
+    after = ""
+
+    for number in range(3):
+        page = (await administered.ask(OPERATOR, "GET", ORGANISATIONS, query=f"search=li&limit=1{after}")).json()
+        found += [each["organisation"] for each in page["items"]]
+        name = {"name": ("Zebra", "Ape")[number % 2]}
+        await administered.ask(OPERATOR, "PATCH", f"{ORGANISATIONS}/55{number}", name, if_match="*")
+        after = f"&after={page['next']}"
+
+    assert found == ["550", "551", "552"]
 
 
 async def test_somebody_is_invited_and_another_password_is_chosen_by_a_link(administered: Administered) -> None:

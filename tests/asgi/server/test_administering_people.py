@@ -116,10 +116,11 @@ async def test_an_administrator_says_who_belongs_to_their_organisation_and_chang
     administration: Administration,
 ) -> None:
     organisations = administration.organisations(LUCA, BAKER, BY)
+    (kari,) = await organisations.members(BAKERY)
 
-    await organisations.set_administrator(BAKERY, KARI, True)
+    await organisations.set_administrator(BAKERY, kari.user.id, True)
     (member,) = await organisations.members(BAKERY)
-    await organisations.remove_member(BAKERY, KARI)
+    await organisations.remove_member(BAKERY, kari.user.id)
 
     assert member.administrator
     assert await organisations.members(BAKERY) == []

@@ -26,6 +26,7 @@ from portvakt.model.values import ClientId
 
 if TYPE_CHECKING:
     from administered import Administered, Role
+    from html_pages import Page
     from portvakt.model.change import Change
 
 SETTINGS = "/acme/settings"
@@ -52,6 +53,14 @@ MATRIX = [
     (OTHERS_ADMINISTRATOR, page_of(COMPANYS_PROGRAM), 404),
     (OTHERS_ADMINISTRATOR, f"{MINE}?organisation={FOUNDRY}", 200),
     (OTHERS_ADMINISTRATOR, f"{MINE}?organisation={BAKERY}", 404),
+    (ADMINISTRATOR, f"{SETTINGS}/organisations/{BAKERY}", 200),
+    (ADMINISTRATOR, f"{SETTINGS}/organisations/{FOUNDRY}", 404),
+    (ADMINISTRATOR, f"{SETTINGS}/organisations/999999999", 404),
+    (ADMINISTRATOR, f"{SETTINGS}/organisations", 404),
+    (ADMINISTRATOR, f"{SETTINGS}/users/{MEMBER.user_id}", 404),
+    (OTHERS_ADMINISTRATOR, f"{SETTINGS}/organisations/{BAKERY}", 404),
+    (DEVELOPER, f"{SETTINGS}/organisations/{BAKERY}", 404),
+    (MEMBER, f"{SETTINGS}/organisations/{BAKERY}", 403),
     (MEMBER, SETTINGS, 403),
     (MEMBER, page_of(COMPANYS_PROGRAM), 403),
     (DEVELOPER, f"{SETTINGS}/nothing", 404),
@@ -151,6 +160,25 @@ async def test_who_loses_the_role_loses_the_pages(administered: Administered) ->
     assert await store.apply(changes) == Applied()
 
     assert (await browser.get(page_of(DEVELOPER))).status == 403
+
+
+async def test_A9_an_administrator_adds_whoever_gave_them_their_code_and_no_address(administered: Administered) -> None:
+    theirs = await (await signed_in(administered, DEVELOPER)).get("/acme/account")
+    code = re.search(r"<code>([^<]+)</code>", theirs.text)
+    assert code is not None
+    browser, here = await signed_in(administered, ADMINISTRATOR), f"{SETTINGS}/organisations/{BAKERY}"
+
+    async def add(text: str) -> Page:
+        adds = next(form for form in (await browser.get(here)).forms if "email" in form.fields)
+        return await browser.submit(adds, email=text)
+
+    refused = [await add(DEVELOPER.email), await add("nobody@example.no"), await add(DEVELOPER.user_id)]
+    before = await administered.served.store.memberships_of(ACME.name, DEVELOPER.user_id)
+    await add(code[1])
+    after = await administered.served.store.memberships_of(ACME.name, DEVELOPER.user_id)
+
+    assert {page.status for page in refused} == {400}
+    assert (before, [one.organisation.number for one in after]) == ((), [BAKERY])
 
 
 async def test_the_account_leads_to_the_settings_of_those_who_have_any(administered: Administered) -> None:
