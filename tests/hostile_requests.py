@@ -11,7 +11,8 @@ from urllib.parse import quote
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-OTHER_PATHS = ("/standard/token", "/standard/.well-known/jwks.json", "/readyz", "/nowhere")
+ADMINISTRATION = "/admin/api/v1/issuers/breeze/clients"
+OTHER_PATHS = ("/standard/token", "/standard/.well-known/jwks.json", "/readyz", "/nowhere", ADMINISTRATION)
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
 _PARAMETERS = (
@@ -45,7 +46,7 @@ def requests_with(
     endpoint = f"{issuer}/oauth/token"
     yield from _in_the_head(text, host, (endpoint, *OTHER_PATHS, *apis))
     yield from _in_the_path(text, host)
-    for path in (endpoint, OTHER_PATHS[0]):
+    for path in (endpoint, OTHER_PATHS[0], ADMINISTRATION):
         for what, kind, body in _bodies(text, client_id):
             yield f"{what} to {path}", request(path, host, body, {"Content-Type": kind})
         pair = base64.b64encode(f"{client_id}:{text}".encode()).decode()

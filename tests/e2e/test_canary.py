@@ -191,6 +191,9 @@ def lived_through(
             status, _ = installation.token("unknown_client", stranger)
             assert status == 503
             installation.attack("unknown_client", "while the database is broken", "right secret")
+        of = ("--issuer", "breeze", "--json")
+        for arguments in (("audit", "list"), ("explain", "--client", client_id), ("client", "show", client_id)):
+            installation.run(*arguments, *of)
 
 
 def arguments_of_children() -> list[bytes]:
