@@ -406,6 +406,7 @@ def refusals(lines: tuple[views.RefusalLine, ...] = (), **changes: object) -> vi
         search_url="/admin/breeze-test/refusals",
         client="",
         clients_url="/admin/breeze-test/clients",
+        above=views.Room.CLIENTS,
         lines=lines,
     )
     return replace(good, **changes)  # type: ignore[arg-type]  # members by name
@@ -628,7 +629,7 @@ CONSOLE_SAMPLES: dict[str, ConsoleView] = {
     "console_refusals_of": refusals(REFUSALS, client="Nattlig import", means=MEANS, next_url="/admin/x?before=10"),
     "console_refusals_none": refusals(client=LONG, means=MEANS),
     "console_refusals_sought": refusals(sought="367286fb-z", status=404),
-    "settings_refusals": refusals(brand=LUCA, frame=own_frame()),
+    "settings_refusals": refusals(brand=LUCA, frame=own_frame(), above=views.Room.APPLICATIONS),
     "console_explained": explained(),
     "console_explained_bare": explained(
         client_id="", client="", client_url=None, others_url=None, curl="", path="/breeze-test" + "/oauth" * 30

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from portvakt.model.values import Instant
-    from portvakt.pages.console_frame import Frame, OtherMeans
+    from portvakt.pages.console_frame import Frame, OtherMeans, Room
     from portvakt.pages.views import Brand
 
 
@@ -30,7 +30,8 @@ class RefusalLine:
 class Refusals:
     """What was refused of a client lately, of none where `client` is "". The search sends a reference as `q`.
 
-    `sought`: a reference under which there is nothing to be seen. `clients_url`: where there are clients to look at.
+    `sought`: a reference under which there is nothing to be seen. `clients_url`: where there are clients to look at,
+    which are called `above`.
     """
 
     brand: Brand
@@ -39,6 +40,7 @@ class Refusals:
     sought: str = ""
     client: str
     clients_url: str
+    above: Room
     lines: tuple[RefusalLine, ...] = ()
     next_url: str | None = None
     means: OtherMeans | None = None

@@ -259,7 +259,7 @@ CONSOLE_EN = {
     "console.key.next": "Next",
     "console.key.signing": "Signing",
     "console.key.retired": "Retired",
-    "console.outbox_mails": "Links to choose a password are mailed by {host}. What stands here could not be sent yet, "
+    "console.outbox_mails": "Links to choose a password are mailed by {host}. What stands here was not sent yet, "
     "and is tried again every few seconds.",
     "console.outbox_no_mail": "No mail is sent, since portvakt.toml has no table [mail]. Show each link, send it to "
     "its user by other means, and to nobody else.",

@@ -66,6 +66,7 @@ async def _show(visit: Visit, *, sought: str = "", status: int = 200) -> None:
             sought=sought,
             client="",
             clients_url=visit.clients_url,
+            above=visit.above,
             status=status,
         )
     )
@@ -84,6 +85,7 @@ async def _list(visit: Visit, client_id: str) -> None:
             search_url=here,
             client=client.name,
             clients_url=visit.clients_url,
+            above=visit.above,
             lines=tuple(_line(refused, here) for refused in found),
             next_url=None if following is None else path_with(here, client=client.id, before=str(following)),
             means=visit.means("GET", f"/clients/{client.id}/refusals", f"explain --client {client.id}"),

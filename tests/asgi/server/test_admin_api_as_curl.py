@@ -26,6 +26,9 @@ SHOWN = (
     f"/admin/{ACME.name}/clients",
     f"/admin/{ACME.name}/clients?q=ma",
     f"/admin/{ACME.name}/clients/new",
+    f"/admin/{ACME.name}/refusals?client={known(ACME).client_id}",
+    f"/admin/{ACME.name}/keys",
+    f"/admin/{ACME.name}/outbox",
     f"/admin/{ACME.name}/log",
     f"/admin/{ACME.name}/log?act=client.created",
 )
