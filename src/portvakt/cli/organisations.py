@@ -58,10 +58,15 @@ def list_(
     there = installation(config, data, issuer)
 
     async def ask(administration: "Administration") -> "list[Organisation]":
+        from portvakt.store.rows import search_key
+
         organisations = administration.organisations(there.issuer)
         if search is None:
             return await organisations.page(after=after, limit=wanted + 1)
-        behind = None if after is None else await organisations.show(after)
+        behind = None
+        if after is not None:
+            last = await organisations.show(after)
+            behind = (search_key(last.name), last.number)
         return await organisations.find(search, after=behind, limit=wanted + 1)
 
     found = administer(there, ask)

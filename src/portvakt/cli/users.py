@@ -80,10 +80,12 @@ def list_(
     there = installation(config, data, issuer)
 
     async def ask(administration: "Administration") -> "list[User]":
+        from portvakt.store.rows import search_key
+
         people = administration.people(there.issuer)
         if search is None:
             return await people.page(after=after, limit=wanted + 1)
-        behind = None if after is None else (await people.show(after)).user
+        behind = None if after is None else search_key((await people.show(after)).user.email)
         return await people.find(search, after=behind, limit=wanted + 1)
 
     found = administer(there, ask)

@@ -105,14 +105,18 @@ class Clients:
             if actor.issuer != name or actor.user is None or owner not in {None, actor.user}:
                 raise Refusal(absent("user"))
             owner = actor.user
+            if not may_own(actor, name, owner, None):  # whoever may make none sees none: all on a page are theirs
+                return []
         past = None if after is None else ClientId(after)
-        page = await self.store.clients(name, past, limit, owner=None if number else owner, organisation=number)
-        return [facts for facts in page if may_client(actor, facts.client)]
+        return await self.store.clients(name, past, limit, owner=None if number else owner, organisation=number)
 
     async def find(
         self, text: str, *, after: tuple[str, ClientId] | None = None, limit: int = 100
     ) -> list[ClientFacts]:
-        """Return a page of those whose name begins with a text, by name; for who may see all."""
+        """Return a page of those whose name begins with a text, by name; for who may see all.
+
+        `after`: `search_key(name)` and id of the last one seen, which need not be there any more.
+        """
         if not may_everything(self.actor, self.issuer.name):
             raise Refusal(Refused("access_denied", "Only an operator searches through all clients.", 403))
         return await self.store.find_clients(self.issuer.name, text, after, limit)

@@ -30,7 +30,6 @@ from portvakt.server.api_keys import end_key, make_key
 from portvakt.server.passwords import Passwords, password_problem
 from portvakt.server.refusal import Refusal, found, granted
 from portvakt.server.settings_issuers import OWN
-from portvakt.store.rows import search_key
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -110,11 +109,13 @@ class People:
         self._check_actor()
         return await self.store.users(self.issuer.name, None if after is None else UserId(after), limit)
 
-    async def find(self, text: str, *, after: User | None = None, limit: int = 100) -> list[User]:
-        """Return a page of those whose address begins with a text, by address. `after`: the last one seen."""
+    async def find(self, text: str, *, after: str | None = None, limit: int = 100) -> list[User]:
+        """Return a page of those whose address begins with a text, by address.
+
+        `after`: `search_key(email)` of the last one seen, who need not be there any more.
+        """
         self._check_actor()
-        begin = None if after is None else search_key(after.email)
-        return await self.store.find_users(self.issuer.name, text, begin, limit)
+        return await self.store.find_users(self.issuer.name, text, after, limit)
 
     async def change(self, name: str, merge: Callable[[UserWish], UserWish], *, version: int | None = None) -> Person:
         """Make a user what `merge` makes of what they are."""

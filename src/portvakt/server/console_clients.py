@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from portvakt.model.decision import Refused
 from portvakt.model.nouns import ClientAuthentication
-from portvakt.model.values import Seconds, SecretId
+from portvakt.model.values import ClientId, Seconds, SecretId
 from portvakt.pages import console as views
 from portvakt.protocol.govern.secrets import GRACE_LIMIT, IN_USE, lives
 from portvakt.protocol.own_scopes import OWN_SCOPES
@@ -88,7 +88,11 @@ async def show_clients(
             search_url=here if everything else None,
             lines=tuple(_line(visit, facts) for facts in lines[:LINES]),
             next_url=path_with(
-                here, q=sought, organisation="" if above else organisation, after=lines[LINES - 1].client.id
+                here,
+                q=sought,
+                organisation="" if above else organisation,
+                behind=search_key(lines[LINES - 1].client.name) if sought else "",
+                after=lines[LINES - 1].client.id,
             )
             if len(lines) > LINES
             else None,
@@ -100,8 +104,7 @@ async def show_clients(
 
 async def _found(visit: Visit, sought: str, after: str) -> list[ClientFacts]:
     """Return a page of those whose name begins with a text, and one more. `after`: the last one that was seen."""
-    last = (await visit.clients.show(after)).client if after else None
-    cursor = None if last is None else (search_key(last.name), last.id)
+    cursor = (visit.asked("behind"), ClientId(after)) if after else None
     return await visit.clients.find(sought, after=cursor, limit=LINES + 1)
 
 

@@ -16,6 +16,7 @@ from portvakt.server.console_visit import LINES, NOTHING_TO_DO, number_in, path_
 from portvakt.server.inviting import Inviting
 from portvakt.server.links import Links
 from portvakt.server.refusal import Refusal
+from portvakt.store.rows import search_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,8 +81,7 @@ async def _show_users(visit: Visit, refused: Refused | None = None, *, email: st
     sought, after = visit.asked("q").strip()[:_LONGEST], visit.asked("after")
     people, here = _people(visit), f"{visit.root}/users"
     if sought:
-        last = (await people.show(after)).user if after else None
-        found = await people.find(sought, after=last, limit=LINES + 1)
+        found = await people.find(sought, after=after or None, limit=LINES + 1)
     else:
         found = await people.page(after=after or None, limit=LINES + 1)
     lines, following = found[:LINES], len(found) > LINES
@@ -99,7 +99,9 @@ async def _show_users(visit: Visit, refused: Refused | None = None, *, email: st
             status=200 if refused is None else refused.status,
             sought=sought,
             lines=tuple(_line(user, here) for user in lines),
-            next_url=path_with(here, q=sought, after=lines[-1].id) if following else None,
+            next_url=path_with(here, q=sought, after=search_key(lines[-1].email) if sought else lines[-1].id)
+            if following
+            else None,
             means=visit.means(
                 "GET", path_with("/users", search=sought), "user list" + (option("search", sought) if sought else "")
             ),

@@ -351,6 +351,23 @@ async def test_lists_come_in_pages_each_of_which_says_where_the_next_begins(admi
     assert await every(f"organisation={BAKERY}", 1) == ["program"]
 
 
+async def test_a_search_goes_on_where_it_was_though_the_last_one_was_deleted(administered: Administered) -> None:
+    for name in ("Lik a", "Lik b", "Lik c"):
+        await made(administered, name=name)
+    found = []
+    after = ""
+
+    for _ in range(3):
+        page = (await administered.ask(OPERATOR, "GET", CLIENTS, query=f"search=lik&limit=1{after}")).json()
+        (client,) = page["items"]
+        found.append(client["name"])
+        await administered.ask(OPERATOR, "DELETE", f"{CLIENTS}/{client['client_id']}", if_match="*")
+        after = f"&after={page['next']}"
+
+    assert found == ["Lik a", "Lik b", "Lik c"]
+    assert page["next"] is None
+
+
 @pytest.mark.parametrize(
     "limit", ["0", "-1", "1000000000", "101", "1e2", "", "1.0", "9" * 5000, "%31&limit=2", "\u0661"]
 )

@@ -14,16 +14,18 @@ import pytest
 from administered import ACME, BAKERY, DEVELOPER, OPERATOR, OTHER, OWN
 from browsers import a_browser, admin, signed_in
 from builders import NOW
-from issuing import OWNER, known
-from portvakt.model.change import AddUser, Applied
-from portvakt.model.nouns import User
-from portvakt.model.values import ClientId, UserId
+from issuing import OWNER, a_client, known
+from portvakt.model.change import AddOrganisation, AddUser, Applied, DeleteClient
+from portvakt.model.nouns import Organisation, User
+from portvakt.model.values import ClientId, OrganisationNumber, UserId
 
 if TYPE_CHECKING:
     from administered import Administered
     from html_pages import Form, Page
     from people_served import Browser
+    from portvakt.model.change import Change
     from portvakt.model.nouns import ClientFacts
+    from portvakt.store import Store
 
 CLIENTS = f"/admin/{ACME.name}/clients"
 MAIN = f"{CLIENTS}/{known(ACME).client_id}"
@@ -327,29 +329,38 @@ async def test_a_form_that_says_nothing_does_nothing(administered: Administered)
 # --- lists and the log ------------------------------------------------------------------------------------------------
 
 
-async def walked(browser: Browser, path: str) -> list[str]:
-    """Return the links of a list, page after page."""
+async def walked(browser: Browser, path: str, store: Store) -> list[str]:
+    """Return the links of a list, page after page; a client that is the last of its page is deleted."""
     found: list[str] = []
     at: str | None = path
     while at is not None:
         page = await browser.get(at)
-        found += [link for link in page.links if link.startswith(urlsplit(path).path + "/")]
+        below = urlsplit(path).path + "/"
+        found += [link for link in page.links if link.startswith(below) and link != f"{below}new"]
         at = next((link for link in page.links if "after=" in link), None)
+        if "clients" in path:
+            last = ClientId(found[-1].rpartition("/")[2])
+            assert await store.apply([DeleteClient(ACME.name, last, NOW)]) == Applied()
     return found
 
 
-@pytest.mark.parametrize("query", ["", "?q=many"])
-async def test_a_list_leads_on_to_its_end(administered: Administered, query: str) -> None:
+@pytest.mark.parametrize("of", ["users", "users?q=many", "organisations?q=many", "clients?q=many"])
+async def test_a_list_leads_on_to_its_end_also_behind_what_was_deleted(administered: Administered, of: str) -> None:
     browser = await signed_in(administered, OPERATOR)
-    many = [
+    store = administered.served.store
+    many: list[Change] = [
         AddUser(User(id=UserId(f"user_many{at}"), issuer=ACME.name, email=f"many{at}@example.no", created_at=NOW))
         for at in range(120)
     ]
-    assert await administered.served.store.apply(many) == Applied()
+    for at in range(120):
+        number, owner = OrganisationNumber(f"7{at:03}"), DEVELOPER.user_id
+        many += a_client(ACME, f"Many {at}", [], id=ClientId(f"client_many{at}"), owner=owner)
+        many.append(AddOrganisation(Organisation(issuer=ACME.name, number=number, name=f"Many {at}", created_at=NOW)))
+    assert await store.apply(many) == Applied()
 
-    found = await walked(browser, f"/admin/{ACME.name}/users{query}")
+    found = await walked(browser, f"/admin/{ACME.name}/{of}", store)
 
-    assert len([link for link in found if "user_many" in link]) == 120
+    assert len([link for link in found if "_many" in link or "/7" in link]) == 120
     assert len(found) == len(set(found))
 
 
