@@ -172,7 +172,7 @@ async def _show_organisation(visit: Visit, number: str, refused: Refused | None 
             action=own,
             csrf=visit.csrf,
             version=organisation.version,
-            add=_adding(visit, number, email or ("EMAIL" if operator else "CODE")),
+            add=_adding(visit, number, email),
             switch=_switch(visit, organisation) if operator else None,
             done=next((one for one in views.PersonDone if one.value == visit.asked("done")), None),
             email=email,
@@ -205,9 +205,13 @@ def _creating(visit: Visit, number: str, name: str) -> views.OtherMeans:
     return visit.means("POST", "/organisations", command, {"organisation": number, "name": name})
 
 
-def _adding(visit: Visit, number: str, email: str) -> views.OtherMeans:
-    command = f"organisation add-member {number} {shlex.quote(email)}"
-    return visit.means("POST", f"/organisations/{number}/members", command, {"user": email})
+def _adding(visit: Visit, number: str, named: str) -> views.OtherMeans:
+    """Return how a user is added. `named`: as the form has it: an address, or whoever is no operator has a code."""
+    operator = visit.actor.operator
+    who = (named if operator else "") or "EMAIL"  # whoever types commands may do everything
+    body = {"user": named or ("EMAIL" if operator else "CODE")}
+    command = f"organisation add-member {number} {shlex.quote(who)}"
+    return visit.means("POST", f"/organisations/{number}/members", command, body)
 
 
 def _switch(visit: Visit, organisation: Organisation) -> views.OtherMeans:
