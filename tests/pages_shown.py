@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pages_shown_console import CONSOLE_SAMPLES
 from portvakt.model.values import ApiKeyId, ClientId, Instant, OrganisationNumber, SessionId
+from portvakt.pages.front import Front, Played
 from portvakt.pages.views import (
     AlreadyAnswered,
     ApiKey,
@@ -247,6 +248,15 @@ SAMPLES: dict[str, View | ConsoleView] = {
     "choose_password": choose_password(),
     **{f"choose_password_{one.value}": choose_password(one) for one in PasswordProblem},
     "link_ended": LinkEnded(brand=BRAND, forgot_url="/luca-test/forgot-password"),
+    "front": Front(brand=replace(LIVE, root="/portvakt"), console_url="/admin"),
+    "front_sandbox": Front(
+        brand=BRAND,
+        console_url="/admin",
+        played=(
+            Played(name="breeze-test", url="http://127.0.0.1:8040/breeze-test", account_url=""),
+            Played(name="luca-test", url="http://127.0.0.1:8040/luca-test", account_url="/luca-test/account"),
+        ),
+    ),
     "password_chosen": PasswordChosen(brand=BRAND, log_in_url="/luca-test/login"),
     "home": Home(brand=BRAND, email=EMAIL, member_code=MEMBER_CODE, api_keys=True),
     "home_developer": Home(brand=BRAND, email=EMAIL, member_code=MEMBER_CODE, api_keys=True, applications=True),

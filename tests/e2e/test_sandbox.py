@@ -12,6 +12,7 @@ import threading
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+import httpx2
 import pytest
 
 from programs import PATIENCE, PORTVAKT, curl_json, environment, portvakt, running, shell
@@ -62,6 +63,15 @@ def test_the_first_line_names_every_issuer_with_what_a_client_needs(sandbox: dic
     ]  # fmt: skip
     assert list(sandbox["admin"]) == ["url", "email", "password"]
     assert sandbox["admin"]["url"] == f"{base}/admin"
+
+
+def test_its_root_leads_to_each_issuer_and_to_the_console(sandbox: dict[str, Any]) -> None:
+    page = httpx2.get(f"{sandbox['base_url']}/", headers={"accept-language": "nb"})
+
+    assert page.status_code == 200
+    assert "Dette er en sandkasse" in page.text
+    assert set(sandbox["issuers"]) == set(re.findall("<bdi>([a-z-]+)</bdi>", page.text))
+    assert re.findall('<li><a href="([^"]+)"', page.text) == ["/luca-test/account", "/standard/account", "/admin"]
 
 
 def test_the_operator_of_the_first_line_makes_a_client_that_the_sandboxs_api_knows(sandbox: dict[str, Any]) -> None:

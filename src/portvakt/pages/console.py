@@ -27,6 +27,7 @@ from portvakt.pages.console_people import (
     Users,
 )
 from portvakt.pages.console_refusals import Explained, RefusalLine, Refusals
+from portvakt.pages.front import Front
 
 if TYPE_CHECKING:
     from portvakt.model.values import Instant
@@ -364,4 +365,5 @@ ConsoleView = (
     | Outbox
     | LogPage
     | Stopped
+    | Front
 )

@@ -14,6 +14,7 @@ from markupsafe import Markup
 from portvakt.model.message import Reply
 from portvakt.pages import console
 from portvakt.pages.colour import shades
+from portvakt.pages.front import Front
 from portvakt.pages.locale import LOCALES, choose_locale, date, date_and_time, iso
 from portvakt.pages.shown import application_url, grouped, host_of, is_on_this_device, own_path, shown
 from portvakt.pages.static import CONSOLE_STYLESHEET, STYLESHEET
@@ -83,6 +84,7 @@ _TEMPLATES: dict[type[View | ConsoleView], str] = {
     console.Outbox: "console_outbox.html",
     console.LogPage: "console_log.html",
     console.Stopped: "console_stopped.html",
+    Front: "front.html",
 }
 
 _LOG_IN_STATUS = {

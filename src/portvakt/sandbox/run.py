@@ -213,7 +213,11 @@ class _Play:
         store = await open_store(settings.database)
         issuers = [_as_played(issuer) for issuer in settings.issuers]
         application = Application(
-            issuers=(*issuers, settings.own), store=store, secret=settings.secret, clock=self._clock, log=self._log
+            issuers=(*issuers, replace(settings.own, test=True)),
+            store=store,
+            secret=settings.secret,
+            clock=self._clock,
+            log=self._log,
         )
         self._opened.append((store, application))
         pepper = derive(settings.secret, PEPPER)

@@ -8,6 +8,7 @@ from portvakt.server.applications import PATH, Applications
 from portvakt.server.console import Console
 from portvakt.server.console_visit import Installed
 from portvakt.server.desk import ADMIN
+from portvakt.server.front import FrontPage
 from portvakt.server.people import Page
 from portvakt.server.settings_issuers import OWN
 
@@ -30,7 +31,7 @@ def areas_of(
     sealing: bytes,
     mailing: Mailing | None,
 ) -> dict[str, Handler]:
-    """Return by URL the console of the installation, if it has one, and the settings of each issuer with log-ins."""
+    """Return by URL the front page and the console of the installation, if any, and each issuer's settings."""
     installed = Installed(issuers=issuers, uses=uses, sealing=sealing, mailing=mailing)
     own = next((issuer for issuer in issuers if issuer.name == OWN), None)
     areas: dict[str, Handler] = {}
@@ -41,5 +42,8 @@ def areas_of(
             areas[issuer.url + PATH] = Page(desk, Applications(desk, installed, api_url), _METHODS)
     if own is not None:
         desk = desk_of(own)
-        areas[own.url.removesuffix(f"/{OWN}") + ADMIN] = Page(desk, Console(desk, installed), _METHODS)
+        root = own.url.removesuffix(f"/{OWN}")
+        areas[root + ADMIN] = Page(desk, Console(desk, installed), _METHODS)
+        front = FrontPage(desk, f"{root}/", root + ADMIN, [issuer for issuer in issuers if issuer is not own])
+        areas[front.url] = Page(desk, front, ("GET", "HEAD"))
     return areas

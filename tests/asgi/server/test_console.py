@@ -80,6 +80,15 @@ async def test_Z2_a_user_of_the_installation_who_is_no_operator_is_shown_nothing
     assert not [link for link in page.links if link.startswith("/admin/")]
 
 
+async def test_the_root_leads_to_the_console_and_says_nothing_of_the_issuers(administered: Administered) -> None:
+    browser = await a_browser(administered, OPERATOR)
+
+    page = await browser.get("/")
+
+    assert (page.status, page.heading, page.links) == (200, "This server gives out access tokens", ["/admin"])
+    assert ACME.name not in page.text
+
+
 async def test_Z2_a_session_of_another_issuer_is_none_here(administered: Administered) -> None:
     browser = await signed_in(administered, DEVELOPER)
 

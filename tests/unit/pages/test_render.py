@@ -47,7 +47,7 @@ ADDRESSES |= {
     "acts",
     "authentication",
 }
-ADDRESSES |= {"profile_url", "refusals_url", "others_url", "users_url"}
+ADDRESSES |= {"profile_url", "refusals_url", "others_url", "users_url", "console_url", "account_url"}
 ADDRESSES |= {"authentications", "purpose", "state"}  # a choice, of texts that there are
 OURS = {"csrf", "transaction", "return_to", "made", "earliest", "id", "client_id"}
 OURS |= {"client_secret", "secret_id", "curl", "command", "env", "file_name", "link", "user_id", "member_code"}
