@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from portvakt.model.behalf import Grant
     from portvakt.model.values import Instant
 
+ADDRESSES = frozenset({"from", "first_from"})
+"""What the log tells of an event that is an address: not everybody who may read the line may know it."""
+
 
 def of_grant(grant: Grant, act: Act, now: Instant, *, what: str = "", after: Told | None = None) -> Event:
     """Return what happened to a grant, or to what came from it (`what`)."""

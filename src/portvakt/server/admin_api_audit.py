@@ -81,7 +81,8 @@ OPERATIONS = (
         path="/issuers/{issuer}/audit",
         summary=(
             "What happened, who did it and from where, newest first: a page as JSON, or all of it by Accept or format."
-            " Who is no operator reads what is about them, or about a client or an organisation of theirs."
+            " Who is no operator reads what is about them, or about a client or an organisation of theirs, and no"
+            " address but of what they did, or a client of theirs, or somebody unknown at their account."
         ),
         role=Role.ANYBODY,
         handle=read_log,

@@ -5,19 +5,22 @@ from __future__ import annotations
 import csv
 import io
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from portvakt.protocol.govern.actor import AT_THE_COMMAND_LINE, may_client, may_everything, may_organisation, not_found
+from portvakt.model.audit import ActorKind
+from portvakt.model.values import ClientId
+from portvakt.protocol.govern.actor import AT_THE_COMMAND_LINE, may_address, may_everything, may_read, not_found
+from portvakt.protocol.govern.told import without_addresses
 from portvakt.server.refusal import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
-    from portvakt.model.audit import Act, Entry, Told
-    from portvakt.model.nouns import Issuer
-    from portvakt.model.values import ClientId, Instant, OrganisationNumber, UserId
+    from portvakt.model.audit import Act, By, Entry, Told
+    from portvakt.model.nouns import Client, Issuer
+    from portvakt.model.values import Instant, OrganisationNumber, UserId
     from portvakt.protocol.govern.actor import Actor
     from portvakt.store import Store
 
@@ -78,11 +81,11 @@ class Log:
     ) -> tuple[int | None, list[Entry]]:
         """Return lines before the one of that number, newest first, and the next `before`: see `Store.audit`.
 
-        Who may not read everything names what they ask about: an organisation that they administer, a client that
-        is theirs, or themselves.
+        Who may not read everything names what they ask about (`may_read`), and is told of some addresses alone
+        (`may_address`).
         """
         await self._check(sought)
-        return await self.store.audit(
+        following, entries = await self.store.audit(
             self.issuer.name,
             before=before,
             limit=limit,
@@ -94,6 +97,7 @@ class Log:
             since=sought.since,
             until=sought.until,
         )
+        return following, await self._with_addresses(entries)
 
     async def export(self, ending: str, sought: Sought = EVERYTHING) -> AsyncGenerator[str]:
         """Return what yields the lines of a file, "csv" or "jsonl". Whether they may is said before the first."""
@@ -117,18 +121,34 @@ class Log:
                 return
 
     async def _check(self, sought: Sought) -> None:
-        actor, name = self.actor, self.issuer.name
-        if may_everything(actor, name):
-            return
-        if sought.organisation is not None:
-            if not may_organisation(actor, name, sought.organisation):
-                raise Refusal(not_found("organisation"))
-        elif sought.client is not None:
+        actor, name, client = self.actor, self.issuer.name, None
+        if sought.client is not None and not may_everything(actor, name):
             facts = await self.store.client_facts(name, sought.client)
-            if facts is None or not may_client(actor, facts.client):
+            client = None if facts is None else facts.client
+            if client is None and sought.organisation is None:
                 raise Refusal(not_found("client"))
-        elif actor.issuer != name or actor.user is None or sought.user != actor.user:
-            raise Refusal(not_found("log"))
+        if not may_read(actor, name, organisation=sought.organisation, client=client, user=sought.user):
+            named = "organisation" if sought.organisation else "client" if sought.client else "log"
+            raise Refusal(not_found(named))
+
+    async def _with_addresses(self, entries: list[Entry]) -> list[Entry]:
+        """Return lines with those addresses that the actor may know."""
+        if may_everything(self.actor, self.issuer.name):
+            return entries
+        clients: dict[By, Client | None] = {}
+        told = []
+        for entry in entries:
+            who = replace(entry.by, address="", request_id="")
+            if who not in clients:
+                clients[who] = await self._client(who)
+            told.append(entry if may_address(self.actor, entry, clients[who]) else without_addresses(entry))
+        return told
+
+    async def _client(self, who: By) -> Client | None:
+        if who.kind is not ActorKind.CLIENT or who.issuer is None:
+            return None
+        facts = await self.store.client_facts(who.issuer, ClientId(who.id))
+        return None if facts is None else facts.client
 
 
 def line(entry: Entry) -> dict[str, object]:

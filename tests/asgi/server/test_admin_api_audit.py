@@ -9,16 +9,29 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from administered import ACME, API, BAKERY, COMPANYS_PROGRAM, DEVELOPER, HOST, MEMBER, OPERATOR
+from administered import (
+    ACME,
+    ADMINISTRATOR,
+    API,
+    BAKERY,
+    COMPANYS_PROGRAM,
+    DEVELOPER,
+    FOUNDRY,
+    HOST,
+    MEMBER,
+    OPERATOR,
+)
 from asgi_driver import call
 from builders import NOW
-from portvakt.model.audit import Act, Event
+from issuing import known
+from portvakt.model.audit import Act, ActorKind, By, Event
 from portvakt.model.change import Applied, Note
 from portvakt.server.administering_audit import COLUMNS, EXPORT_PAGE
 
 if TYPE_CHECKING:
     from administered import Administered
     from asgi_driver import Answer
+    from portvakt.model.audit import Told
 
 LOG = "/issuers/acme/audit"
 
@@ -98,6 +111,44 @@ async def test_who_is_no_operator_reads_what_is_about_them(administered: Adminis
     assert await lines(administered, who=DEVELOPER) == []
     export_of_others = await administered.ask(DEVELOPER, "GET", LOG, query=f"format=csv&user={MEMBER.user_id}")
     assert export_of_others.status == 404
+
+
+async def test_a_user_reads_what_they_gave_for_an_organisation(administered: Administered) -> None:
+    await noted(administered, 1, user=MEMBER.user_id, organisation=FOUNDRY, act=Act.GRANT_GIVEN, id="given")
+
+    assert [line["id"] for line in await lines(administered, who=MEMBER)] == ["given"]
+
+
+async def test_an_address_is_told_of_ones_own_acts_and_ones_own_clients_alone(administered: Administered) -> None:
+    async def note(name: str, address: str, kind: ActorKind, who: str) -> None:
+        told: Told = {"generation": 1, "from": address, "first_from": address}
+        event = Event(act=Act.CLIENT_CHANGED, issuer=ACME.name, id=name, at=NOW, organisation=BAKERY, after=told)
+        by = By(kind=kind, issuer=ACME.name, id=who, address=address)
+        assert await administered.served.store.apply([Note(event)], by) == Applied()
+
+    await note("mine", "192.0.2.1", ActorKind.USER, ADMINISTRATOR.user_id)
+    await note("another's", "192.0.2.2", ActorKind.USER, MEMBER.user_id)
+    await note("our program's", "192.0.2.3", ActorKind.CLIENT, known(ACME, COMPANYS_PROGRAM.label).client_id)
+    await note("another program's", "192.0.2.4", ActorKind.CLIENT, known(ACME, DEVELOPER.label).client_id)
+    query = f"organisation={BAKERY}"
+
+    def addresses(found: list[dict[str, Any]]) -> dict[str, tuple[str, str | None]]:
+        return {line["id"]: (line["address"], line["after"]["from"]) for line in found if "from" in line["after"]}
+
+    told = addresses(await lines(administered, query, ADMINISTRATOR))
+    by_an_operator = addresses(await lines(administered, query, OPERATOR))
+    exported = await administered.ask(ADMINISTRATOR, "GET", LOG, query=f"{query}&format=csv")
+
+    assert told == {
+        "mine": ("192.0.2.1", "192.0.2.1"),
+        "another's": ("", None),
+        "our program's": ("192.0.2.3", "192.0.2.3"),
+        "another program's": ("", None),
+    }
+    assert {address for address, _ in by_an_operator.values()} == {f"192.0.2.{number}" for number in range(1, 5)}
+    assert b"192.0.2.3" in exported.body
+    assert b"192.0.2.2" not in exported.body
+    assert b"192.0.2.4" not in exported.body
 
 
 @pytest.mark.parametrize(

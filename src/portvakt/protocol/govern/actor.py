@@ -11,10 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from portvakt.model.audit import ActorKind
 from portvakt.model.decision import Refused
 
 if TYPE_CHECKING:
-    from portvakt.model.audit import Event
+    from portvakt.model.audit import Entry
     from portvakt.model.nouns import Client, User
     from portvakt.model.values import IssuerName, OrganisationNumber, UserId
 
@@ -100,12 +101,38 @@ def may_organisation(actor: Actor, issuer: IssuerName, number: OrganisationNumbe
     return actor.operator or (actor.issuer == issuer and number in actor.administers)
 
 
-def may_read(actor: Actor, event: Event) -> bool:
-    """Whether they may read a line of the log: of their organisations, or of what is their own."""
+def may_read(
+    actor: Actor,
+    issuer: IssuerName,
+    *,
+    organisation: OrganisationNumber | None = None,
+    client: Client | None = None,
+    user: UserId | None = None,
+) -> bool:
+    """Whether they may read the lines of the log about all that is named (nothing: all lines): the first is theirs.
+
+    Lines about a user are theirs whatever else these are about: what they gave for an organisation, too.
+    """
     if actor.operator:
         return True
-    if actor.issuer != event.issuer:
-        return False
-    if event.organisation is not None:
-        return event.organisation in actor.administers
-    return actor.user is not None and event.user == actor.user
+    if organisation is not None:
+        return may_organisation(actor, issuer, organisation)
+    if client is not None:
+        return may_client(actor, client)
+    return user is not None and actor.issuer == issuer and actor.user == user
+
+
+def may_address(actor: Actor, entry: Entry, client: Client | None) -> bool:
+    """Whether they may know from which address a line's act was done. `client`: the one that did it, if one did.
+
+    They may if they did it, if a client of theirs did, or if it was tried at their own account by nobody who is known.
+    An address is personal: that two people look after one organisation tells neither where the other one is.
+    """
+    by = entry.by
+    if actor.operator:
+        return True
+    if by.kind is ActorKind.CLIENT:
+        return client is not None and may_client(actor, client)
+    if by.kind is ActorKind.NOBODY:
+        return actor.user is not None and (actor.issuer, actor.user) == (entry.event.issuer, entry.event.user)
+    return by.kind is ActorKind.USER and (actor.issuer, actor.user) == (by.issuer, by.id)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from portvakt.model.audit import Event
+from portvakt.protocol.events import ADDRESSES
 
 if TYPE_CHECKING:
-    from portvakt.model.audit import Act, Told
+    from portvakt.model.audit import Act, Entry, Told
     from portvakt.model.behalf import ApiKey
     from portvakt.model.nouns import Client, ClientSecret, Organisation, User
     from portvakt.model.provider import Quota
@@ -60,6 +62,13 @@ def differences(before: Told, after: Told) -> tuple[Told, Told]:
     """Return of two tellings of one thing the members that differ."""
     names = [name for name in after if before.get(name) != after[name]]
     return {name: before.get(name) for name in names}, {name: after[name] for name in names}
+
+
+def without_addresses(entry: Entry) -> Entry:
+    """Return a line without the addresses in it, for whoever may not know them."""
+    event = entry.event
+    after = {name: None if name in ADDRESSES else value for name, value in event.after.items()}
+    return replace(entry, by=replace(entry.by, address=""), event=replace(event, after=after))
 
 
 def of_client(

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from builders import ISSUER, NOW, a_client, a_user
-from portvakt.model.audit import Act, Event
+from portvakt.model.audit import Act, ActorKind, By, Entry, Event
 from portvakt.model.values import IssuerName, OrganisationNumber, UserId
 from portvakt.protocol.govern.actor import (
     AT_THE_COMMAND_LINE,
     Actor,
     actor_of,
+    may_address,
     may_client,
     may_everything,
     may_organisation,
@@ -97,24 +98,61 @@ def test_an_organisation_is_its_administrators_and_the_operators() -> None:
 @pytest.mark.parametrize(
     ("actor", "lines"),
     [
-        (OPERATOR, {"mine", "theirs", "acme's", "other's"}),
-        (DEVELOPER, {"mine"}),
+        (OPERATOR, {"all", "mine", "theirs", "my client's", "acme's client's", "acme's", "other's"}),
+        (DEVELOPER, {"mine", "my client's"}),
         (USER, {"mine"}),
-        (ADMINISTRATOR, {"mine", "acme's"}),
+        (ADMINISTRATOR, {"mine", "acme's client's", "acme's"}),
         (ELSEWHERE, set()),
         (NOBODY, set()),
     ],
 )
 def test_the_log_is_read_as_far_as_it_concerns_one(actor: Actor, lines: set[str]) -> None:
-    mine = Event(act=Act.CLIENT_CREATED, issuer=ISSUER, id="client_1", at=NOW, user=ME)
-    every = {
-        "mine": mine,
-        "theirs": replace(mine, user=UserId("user_other")),
-        "acme's": replace(mine, user=None, organisation=ACME),
-        "other's": replace(mine, organisation=OTHER),
+    every: dict[str, dict[str, Any]] = {
+        "all": {},
+        "mine": {"user": ME},
+        "theirs": {"user": UserId("user_other")},
+        "my client's": {"client": MINE},
+        "acme's client's": {"client": OF_ACME},
+        "acme's": {"organisation": ACME},
+        "other's": {"organisation": OTHER, "client": MINE, "user": ME},
     }
 
-    assert {name for name, event in every.items() if may_read(actor, event)} == lines
+    assert {name for name, about in every.items() if may_read(actor, ISSUER, **about)} == lines
+
+
+BY_ME = By(kind=ActorKind.USER, issuer=ISSUER, id=ME, address="192.0.2.7")
+BY_CLIENT = By(kind=ActorKind.CLIENT, issuer=ISSUER, id=MINE.id, address="192.0.2.8")
+ACTS: dict[str, tuple[By, UserId | None, Client | None]] = {
+    "mine": (BY_ME, None, None),
+    "another's": (replace(BY_ME, id="user_other"), ME, None),
+    "an operator's": (replace(BY_ME, issuer=OWN), ME, None),
+    "my client's": (BY_CLIENT, None, MINE),
+    "an app's that I use": (BY_CLIENT, ME, THEIRS),
+    "acme's client's": (BY_CLIENT, None, OF_ACME),
+    "a deleted client's": (BY_CLIENT, ME, None),
+    "tried at my account": (By(address="192.0.2.9"), ME, None),
+    "tried at another's": (By(address="192.0.2.9"), UserId("user_other"), None),
+    "a command's": (By(kind=ActorKind.COMMAND, id=ME), ME, None),
+}
+
+
+@pytest.mark.parametrize(
+    ("actor", "acts"),
+    [
+        (OPERATOR, set(ACTS)),
+        (AT_THE_COMMAND_LINE, set(ACTS)),
+        (USER, {"mine", "tried at my account"}),
+        (DEVELOPER, {"mine", "tried at my account", "my client's"}),
+        (ADMINISTRATOR, {"mine", "tried at my account", "acme's client's"}),
+        (ELSEWHERE, set()),
+        (NOBODY, set()),
+    ],
+)
+def test_an_address_is_told_to_whom_it_concerns(actor: Actor, acts: set[str]) -> None:
+    def line(by: By, user: UserId | None) -> Entry:
+        return Entry(number=1, event=Event(act=Act.GRANT_GIVEN, issuer=ISSUER, id="x", at=NOW, user=user), by=by)
+
+    assert {name for name, (by, user, client) in ACTS.items() if may_address(actor, line(by, user), client)} == acts
 
 
 def test_only_an_enabled_user_of_the_installations_own_issuer_is_an_operator() -> None:
