@@ -7,8 +7,8 @@ import typer
 
 from portvakt.cli.administering import administer
 from portvakt.cli.options import Config, Data, Installation, IssuerName, Json, installation
-from portvakt.cli.outcome import Exit, Stop, say, say_json, say_table
-from portvakt.cli.paging import Limit, page_size
+from portvakt.cli.outcome import Exit, Stop, say
+from portvakt.cli.paging import Limit, page_size, say_lines
 from portvakt.cli.times import moment
 from portvakt.model.audit import Act
 from portvakt.model.values import ClientId, OrganisationNumber, UserId
@@ -65,15 +65,9 @@ def list_(  # noqa: PLR0913  one for each filter
         return await administration.log(there.issuer).page(sought(), before=past, limit=wanted)
 
     following, entries = administer(there, ask)
+    columns = {"NUMBER": "number", "AT": "at", "ACT": "act", "WHAT": "id", "BY": "actor", "FROM": "address"}
     described = [_described(entry) for entry in entries]
-    if as_json:
-        say_json({"lines": described, "next": following})
-        return
-    heads = ("NUMBER", "AT", "ACT", "WHAT", "BY", "FROM")
-    rows = [[str(each[name]) for name in ("number", "at", "act", "id", "actor", "address")] for each in described]
-    say_table(heads, rows)
-    if following is not None:
-        say(f"There are more: --before {following}")
+    say_lines("lines", described, following, columns, as_json=as_json, option="--before")
 
 
 @app.command("export")

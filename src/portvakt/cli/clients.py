@@ -8,15 +8,16 @@ import typer
 
 from portvakt.cli.administering import administer, at_the_command_line
 from portvakt.cli.options import Config, Data, Installation, IssuerName, Json, installation
-from portvakt.cli.outcome import Exit, Stop, say, say_json, say_table
-from portvakt.cli.paging import After, Limit, page_size
-from portvakt.cli.showing_clients import client_row, describe, say_client, say_new
+from portvakt.cli.outcome import Exit, Stop, say, say_json
+from portvakt.cli.paging import After, Limit, page_size, say_page
+from portvakt.cli.showing_clients import describe, say_client, say_new, usable
 from portvakt.cli.times import expiry, length
 from portvakt.model.nouns import ClientAuthentication
 from portvakt.model.provider import Quota
 from portvakt.model.values import SecretId
 
 if TYPE_CHECKING:
+    from portvakt.cli.paging import Columns
     from portvakt.model.nouns import ClientFacts
     from portvakt.protocol.govern.secrets import NewSecret
     from portvakt.server.administering_clients import Clients
@@ -122,15 +123,9 @@ def list_(  # noqa: PLR0913  one for each filter
         return await clients.page(after=after, limit=wanted + 1, owner=whose, organisation=organisation)
 
     found = administer(there, ask)
-    page = found[:wanted]
-    following = page[-1].client.id if len(found) > wanted else None
-    if as_json:
-        say_json({"clients": [describe(facts, there.clock()) for facts in page], "next": following})
-        return
-    rows = [client_row(describe(facts, there.clock())) for facts in page]
-    say_table(("CLIENT ID", "NAME", "OWNER", "ENABLED", "SECRETS"), rows)
-    if following is not None:
-        say(f"There are more: --after {following}")
+    named: Columns = {"CLIENT ID": "client_id", "NAME": "name", "OWNER": "owner", "ENABLED": "enabled"}
+    columns, now = {**named, "SECRETS": usable}, there.clock()
+    say_page("clients", found, wanted, lambda each: describe(each, now), columns, key="client_id", as_json=as_json)
 
 
 @app.command("show")

@@ -6,8 +6,8 @@ import typer
 
 from portvakt.cli.administering import administer
 from portvakt.cli.options import Config, Data, IssuerName, Json, installation, load_settings
-from portvakt.cli.outcome import Exit, Stop, say, say_json, say_table
-from portvakt.cli.paging import Limit, page_size
+from portvakt.cli.outcome import Exit, Stop, say, say_json
+from portvakt.cli.paging import Limit, page_size, say_lines
 
 if TYPE_CHECKING:
     from portvakt.model.audit import RefusedRequest
@@ -69,14 +69,9 @@ def _list(
 
     following, page = administer(there, ask)
     described = [_described(refused) for refused in page]
-    if as_json:
-        say_json({"refusals": described, "next": following})
-        return
-    heads = ("REFERENCE", "AT", "STATUS", "CODE", "NEARLY", "REASON", "FROM")
-    columns = ("reference", "at", "status", "code", "near", "reason", "address")
-    say_table(heads, [[str(each[name]) for name in columns] for each in described])
-    if following is not None:
-        say(f"There are more: --before {following}")
+    names = ("reference", "at", "status", "code", "near", "reason", "address")
+    columns = dict(zip(("REFERENCE", "AT", "STATUS", "CODE", "NEARLY", "REASON", "FROM"), names, strict=True))
+    say_lines("refusals", described, following, columns, as_json=as_json, option="--before")
 
 
 def _say(explained: "Explained", *, as_json: bool) -> None:

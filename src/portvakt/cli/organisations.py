@@ -6,8 +6,8 @@ import typer
 
 from portvakt.cli.administering import administer, at_the_command_line
 from portvakt.cli.options import Config, Data, Installation, IssuerName, Json, installation
-from portvakt.cli.outcome import say, say_json, say_table
-from portvakt.cli.paging import After, Limit, page_size
+from portvakt.cli.outcome import say, say_json
+from portvakt.cli.paging import After, Limit, page_size, say_page
 from portvakt.cli.times import rfc3339
 from portvakt.cli.users import Who, describe_organisation, describe_user, tell_person
 
@@ -70,15 +70,9 @@ def list_(
         return await organisations.find(search, after=behind, limit=wanted + 1)
 
     found = administer(there, ask)
-    page = found[:wanted]
-    following = page[-1].number if len(found) > wanted else None
-    if as_json:
-        say_json({"organisations": [describe_organisation(each) for each in page], "next": following})
-        return
-    rows = [(each.number, each.name, "yes" if each.disabled_at is None else "no") for each in page]
-    say_table(("NUMBER", "NAME", "ENABLED"), rows)
-    if following is not None:
-        say(f"There are more: --after {following}")
+    columns = {"NUMBER": "organisation_number", "NAME": "name", "ENABLED": "enabled"}
+    key = "organisation_number"
+    say_page("organisations", found, wanted, describe_organisation, columns, key=key, as_json=as_json)
 
 
 @app.command("show")
@@ -123,15 +117,8 @@ def members(
         return await administration.organisations(there.issuer).members(number, after=after, limit=wanted + 1)
 
     found = administer(there, ask)
-    page = found[:wanted]
-    following = page[-1].user.id if len(found) > wanted else None
-    if as_json:
-        say_json({"members": [describe_member(each) for each in page], "next": following})
-        return
-    rows = [(each.user.id, each.user.email, "yes" if each.administrator else "no") for each in page]
-    say_table(("USER ID", "EMAIL", "ADMINISTRATOR"), rows)
-    if following is not None:
-        say(f"There are more: --after {following}")
+    columns = {"USER ID": "user_id", "EMAIL": "email", "ADMINISTRATOR": "administrator"}
+    say_page("members", found, wanted, describe_member, columns, key="user_id", as_json=as_json)
 
 
 @app.command("add-member")

@@ -8,7 +8,7 @@ import typer
 from portvakt.cli.administering import administer, at_the_command_line
 from portvakt.cli.options import Config, Data, Installation, IssuerName, Json, installation
 from portvakt.cli.outcome import Exit, Stop, say, say_json, say_table
-from portvakt.cli.paging import After, Limit, page_size
+from portvakt.cli.paging import After, Limit, page_size, say_page
 from portvakt.cli.reading import hidden_text, private_file
 from portvakt.cli.times import rfc3339
 from portvakt.model.values import Secret
@@ -89,15 +89,8 @@ def list_(
         return await people.find(search, after=behind, limit=wanted + 1)
 
     found = administer(there, ask)
-    page = found[:wanted]
-    following = page[-1].id if len(found) > wanted else None
-    if as_json:
-        say_json({"users": [describe_user(user) for user in page], "next": following})
-        return
-    rows = [(user.id, user.email, "yes" if user.disabled_at is None else "no") for user in page]
-    say_table(("USER ID", "EMAIL", "ENABLED"), rows)
-    if following is not None:
-        say(f"There are more: --after {following}")
+    columns = {"USER ID": "user_id", "EMAIL": "email", "ENABLED": "enabled"}
+    say_page("users", found, wanted, describe_user, columns, key="user_id", as_json=as_json)
 
 
 @app.command("show")
@@ -269,15 +262,8 @@ def outbox(
         return await administration.inviting(there.issuer).outbox(after=after, limit=wanted + 1)
 
     found = administer(there, ask)
-    page = found[:wanted]
-    following = page[-1].user.id if len(found) > wanted else None
-    if as_json:
-        say_json({"links": [describe_link(link) for link in page], "next": following})
-        return
-    rows = [(link.user.email, link.purpose.value, str(rfc3339(link.expires_at)), link.url.reveal()) for link in page]
-    say_table(("EMAIL", "FOR", "UNTIL", "LINK"), rows)
-    if following is not None:
-        say(f"There are more: --after {following}")
+    columns = {"EMAIL": "email", "FOR": "purpose", "UNTIL": "until", "LINK": "link"}
+    say_page("links", found, wanted, describe_link, columns, key="user_id", as_json=as_json)
 
 
 def describe_link(link: "Link") -> dict[str, str | None]:
