@@ -160,7 +160,8 @@ def _refused(refused: "Refused", taker: Taker) -> Verdict:
         is_unknown = "certificate" in problem and taker.ca_file is None
         remarks = (_OWN_AUTHORITY,) if is_unknown else ()
         return Verdict(verified=None, problem=problem, remarks=remarks, code=Exit.UNAVAILABLE)
-    is_turned = problem.endswith(("expired", "in the future")) and taker.issuer.partition("//")[2].startswith(_LOOPBACK)
+    is_turned = problem.startswith("expired ") or problem.endswith(" s in the future")
+    is_turned = is_turned and taker.issuer.partition("//")[2].startswith(_LOOPBACK)
     return Verdict(verified=False, problem=problem, remarks=(_TURNED,) if is_turned else (), code=Exit.REFUSED)
 
 

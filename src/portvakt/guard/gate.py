@@ -24,6 +24,7 @@ from portvakt.protocol.admit.verdict import UnknownKey, admit, missing_scopes
 from portvakt.protocol.admit.verified import Verified
 from portvakt.protocol.token_kind import is_api_key
 from portvakt.providers import PROVIDERS
+from portvakt.wire.basic import authorization_scheme
 from portvakt.wire.errors import WireError
 from portvakt.wire.query import parameter_names
 from portvakt.wire.www_authenticate import bearer_challenge, parse_bearer
@@ -218,7 +219,7 @@ class Guard:
             raise self._denied(Refused(error.code, said, error.status, reason=said)) from None
         if token is None:
             text = bad if graphql else "This needs an access token: Authorization: Bearer TOKEN."
-            raise self._denied(Refused(MISSING_TOKEN, text, 401, reason="no bearer token"))
+            raise self._denied(Refused(MISSING_TOKEN, text, 401, reason=f"no bearer token{_instead(values)}"))
         return token.encode("ascii")
 
     async def _look(self, now: Instant) -> tuple[PublicKey, ...]:
@@ -292,6 +293,17 @@ def _taken_back(
         source = FetchedRevocations(issuer, revocations, fetcher)
         return TakenBack(source, clock, refuses_unread=revocations.unread == "refuse")
     return TakenBack(revocations, clock, refuses_unread=False)
+
+
+def _instead(values: list[bytes]) -> str:
+    """Say what stands where a bearer token should, in words of ours alone: it may be a secret."""
+    if not values:
+        return ""
+    if authorization_scheme(values[0]) == b"basic":
+        return ": Basic credentials, which are for the token endpoint"
+    if values[0].startswith(b"eyJ"):
+        return ": a token without the word Bearer before it"
+    return ": another scheme than Bearer"
 
 
 def _names_a_token(query: bytes) -> bool:

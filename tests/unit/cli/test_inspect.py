@@ -368,9 +368,9 @@ async def test_an_audience_that_nobody_named_is_said_to_be_unchecked(inspect: In
 
 
 REFUSALS: dict[str, tuple[dict[str, object], str]] = {
-    "expired": ({"exp": NOW - 360}, "expired"),
-    "not begun": ({"nbf": NOW + 60}, "nbf is in the future"),
-    "of tomorrow": ({"iat": NOW + 60}, "iat is in the future"),
+    "expired": ({"exp": NOW - 360}, "expired 360 s ago"),
+    "not begun": ({"nbf": NOW + 60}, "nbf is 60 s in the future"),
+    "of tomorrow": ({"iat": NOW + 60}, "iat is 60 s in the future"),
     "another API": ({"aud": "https://other.example"}, f"aud does not name this API, {AUDIENCE}"),
     "no audience": ({"aud": ...}, "aud is missing or no text"),
     "another issuer": ({"iss": "https://other.example"}, "iss is another issuer than"),
@@ -390,7 +390,7 @@ async def test_it_says_why_a_token_is_refused(inspect: Inspect, changes: dict[st
         assert f"\nRefused: {reason}" in shown.out
         assert as_json.json["verified"] is False
         assert as_json.json["problem"].startswith(reason)
-        clock = "future" in reason or reason == "expired"
+        clock = "future" in reason or "expired" in reason
         assert [remark for remark in as_json.json["remarks"] if "portvakt clock show" in remark] == (
             as_json.json["remarks"] if clock else []
         )

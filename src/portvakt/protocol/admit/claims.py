@@ -116,16 +116,17 @@ def not_another_jwt(claims: Mapping[str, object], rules: Rules, _: Instant) -> N
 
 def not_expired(claims: Mapping[str, object], rules: Rules, now: Instant) -> None:
     """RFC 7519 §4.1.4: on or after exp it is not accepted."""
-    if now >= moment(claims, "exp") + rules.leeway:
-        raise Unfit("expired")
+    end = moment(claims, "exp")
+    if now >= end + rules.leeway:
+        raise Unfit(f"expired {now - end} s ago")
 
 
 def begun(claims: Mapping[str, object], rules: Rules, now: Instant) -> None:
     """RFC 7519 §4.1.5 and §4.1.6: not before nbf, and not issued in the future."""
-    if "nbf" in claims and now < moment(claims, "nbf") - rules.leeway:
-        raise Unfit("nbf is in the future")
-    if now < moment(claims, "iat") - rules.leeway:
-        raise Unfit("iat is in the future")
+    for name in ("nbf", "iat") if "nbf" in claims else ("iat",):
+        ahead = moment(claims, name) - now
+        if ahead > rules.leeway:
+            raise Unfit(f"{name} is {ahead} s in the future")
 
 
 CHECKS: tuple[Callable[[Mapping[str, object], Rules, Instant], None], ...] = (

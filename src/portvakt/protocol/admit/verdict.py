@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from portvakt.jose import base64url
+from portvakt.jose.strict_json import read_object
 from portvakt.jose.verifying import KeyNotFound, TokenRefused, open_token
 from portvakt.model.decision import INSUFFICIENT_SCOPE, INVALID_TOKEN, Refused
 from portvakt.model.provider import TokenHeader
@@ -38,9 +40,9 @@ def admit(token: str, *, rules: Rules, keys: Sequence[PublicKey], now: Instant) 
         opened = open_token(token, keys, header.typ, keyless=header is TokenHeader.BARE_JWT)
         return read(opened.claims, rules, opened.kid, now)
     except KeyNotFound as error:
-        return UnknownKey(_invalid_token(rules, error.reason))
+        return UnknownKey(_invalid_token(rules, error.reason + _foreign(token, rules)))
     except TokenRefused as error:
-        return _invalid_token(rules, error.reason)
+        return _invalid_token(rules, error.reason + _foreign(token, rules))
     except Unfit as error:
         return _invalid_token(rules, str(error))
 
@@ -53,6 +55,18 @@ def missing_scopes(verified: Verified, needed: AbstractSet[str]) -> Refused:
     lacking = " ".join(sorted(needed - verified.scopes))
     text = "The access token lacks a scope that this needs."
     return Refused(INSUFFICIENT_SCOPE, text, 403, reason=f"scopes that the token lacks: {lacking}")
+
+
+def _foreign(token: str, rules: Rules) -> str:
+    """Say so of a token that names another issuer, as the other environment's does: it is why no key of ours fits.
+
+    Nobody has verified what it says, so nothing of it is repeated.
+    """
+    try:
+        said = read_object(base64url.decode(token.split(".")[1].encode("ascii"))).get("iss")
+    except (ValueError, IndexError):
+        return ""
+    return f"; it names another issuer than {rules.issuer}" if isinstance(said, str) and said != rules.issuer else ""
 
 
 def _invalid_token(rules: Rules, reason: str) -> Refused:

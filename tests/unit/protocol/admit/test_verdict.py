@@ -164,7 +164,7 @@ def test_J13_a_token_ends_with_its_last_second_and_the_leeway(leeway: int) -> No
     end = NOW + 600 + leeway
 
     assert isinstance(verdict(a_token(), rules, Instant(end - 1)), Verified)
-    assert_invalid_token(verdict(a_token(), rules, Instant(end)), "expired")
+    assert_invalid_token(verdict(a_token(), rules, Instant(end)), f"expired {leeway} s ago")
 
 
 @pytest.mark.parametrize("leeway", [0, LEEWAY, MAX_LEEWAY])
@@ -173,7 +173,7 @@ def test_J13_a_token_of_the_future_is_refused(name: str, leeway: int) -> None:
     rules = replace(RULES, leeway=Seconds(leeway))
 
     assert isinstance(verdict(a_token({name: NOW + leeway}), rules), Verified)
-    assert_invalid_token(verdict(a_token({name: NOW + leeway + 1}), rules), f"{name} is in the future")
+    assert_invalid_token(verdict(a_token({name: NOW + leeway + 1}), rules), f"{name} is {leeway + 1} s in the future")
     assert_invalid_token(verdict(a_token({name: NOW + 3600}), rules), name)
 
 
@@ -189,6 +189,28 @@ def test_advisory_84_a_bad_signature_is_reported_before_expiry() -> None:
 
     assert_invalid_token(verdict(forged), "signature")
     assert_invalid_token(verdict(token), "expired")
+
+
+@pytest.mark.parametrize("leads_to", ["no key", "another kind", "a wrong signature"])
+@pytest.mark.parametrize("issuer", [ISSUER, f"{ISSUER}-test"])
+def test_a_token_of_another_issuer_is_said_to_be_one_although_no_key_of_ours_fits(issuer: str, leads_to: str) -> None:
+    token = a_token({"iss": issuer}, typ="JWT" if leads_to == "another kind" else "at+jwt")
+    if leads_to == "a wrong signature":
+        token = token[:-8] + ("A" if token[-8] != "A" else "B") + token[-7:]
+    said = verdict(token, keys=(a_key(7),) if leads_to == "no key" else (a_key(),))
+
+    refused = said.refused if isinstance(said, UnknownKey) else said
+    assert isinstance(refused, Refused)
+    assert refused.reason.endswith(f"; it names another issuer than {ISSUER}") is (issuer != ISSUER)
+    assert f"{ISSUER}-test" not in refused.reason + refused.description
+
+
+@pytest.mark.parametrize("token", ["a", "a.b", "a.!.c", "a.e30.c", "a.W10.c", "a.eyJpc3MiOjF9.c"])
+def test_what_names_no_issuer_is_said_to_name_none(token: str) -> None:
+    said = verdict(token)
+
+    assert isinstance(said, Refused)
+    assert "issuer" not in said.reason
 
 
 KINDS = (
