@@ -63,7 +63,7 @@ MATRIX = [
     (MEMBER, f"{SETTINGS}/organisations/{BAKERY}", 403),
     (MEMBER, SETTINGS, 403),
     (MEMBER, page_of(COMPANYS_PROGRAM), 403),
-    (DEVELOPER, f"{SETTINGS}/nothing", 404),
+    *((DEVELOPER, f"{SETTINGS}/{room}", 404) for room in ("nothing", "keys", "outbox", "users", "clients")),
     (DEVELOPER, f"{MINE}/{known(ACME).client_id}/change", 404),
 ]
 

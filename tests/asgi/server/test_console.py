@@ -64,7 +64,17 @@ async def test_who_is_not_logged_in_logs_in_and_comes_to_the_page_that_they_aske
     assert page.heading == "OAuth clients"
 
 
-@pytest.mark.parametrize("path", ["/admin", f"/admin/{ACME.name}/users", CLIENTS, MAIN, f"{CLIENTS}/new"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/admin",
+        f"/admin/{ACME.name}/users",
+        CLIENTS,
+        MAIN,
+        f"{CLIENTS}/new",
+        *(f"/admin/{ACME.name}/{room}" for room in ("refusals", "refusals/x", "keys", "outbox", "log")),
+    ],
+)
 async def test_Z2_a_user_of_the_installation_who_is_no_operator_is_shown_nothing(
     administered: Administered, path: str
 ) -> None:
@@ -116,6 +126,9 @@ async def test_no_other_issuers_log_in_leads_to_the_console(administered: Admini
         f"/admin/{ACME.name}/organisations/1",
         f"/admin/{ACME.name}/organisations/{BAKERY}/nothing",
         f"/admin/{ACME.name}/log/1",
+        f"/admin/{ACME.name}/refusals/none",
+        f"/admin/{ACME.name}/keys/1",
+        f"/admin/{ACME.name}/outbox/1",
         f"{CLIENTS}/client_none",
         f"{CLIENTS}/client_none/change",
         f"{MAIN}/nothing",
