@@ -7,8 +7,6 @@ there. One of the two always sees the other, on both databases, so no such sessi
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import os
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -33,7 +31,7 @@ from portvakt.server.act import TRIES, act
 from portvakt.server.browser import SESSION, clear_cookie, set_cookie
 from portvakt.server.desk import NotOurForm, query_value
 from portvakt.server.passwords import LONGEST, Busy
-from portvakt.store import StoreUnavailable
+from portvakt.server.refused_log_ins import RefusedLogIns
 from portvakt.wire.address import bucket_address
 from portvakt.wire.authorize_request import read_authorize_request
 from portvakt.wire.errors import WireError
@@ -55,9 +53,6 @@ WRONG_PASSWORDS = Quota(10, Seconds(300))
 """For one email from one address; the right password from elsewhere is not kept out by it."""
 
 WRONG_PASSWORDS_OF_ADDRESS = Quota(100, Seconds(300))
-MOST_NOTING = 100
-"""Refused log-ins that are being written in the log at one moment; what comes on top is in the server's own log."""
-
 LOG_INS = Quota(200, Seconds(300))
 """For one email from one address, with the right password: each leaves a session, and keeps others waiting (U10)."""
 
@@ -89,7 +84,7 @@ class Account:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._noting: set[asyncio.Task[None]] = set()
+        self._refused = RefusedLogIns(desk)
         self._guesses: Counter[tuple[str | bytes, ...]] = Counter()  # passwords that are being checked, by bucket
 
     # --- log in -------------------------------------------------------------------------------------------------------
@@ -197,22 +192,8 @@ class Account:
             return proven
         for key, quota in buckets:
             desk.failures.take(key, quota, now)
-        self._note_refused(call, email)
+        self._refused.note(email, desk.by(call))
         return _NotIn(LogInProblem.WRONG)  # an unknown email, a wrong password, a disabled user: one answer
-
-    def _note_refused(self, call: Call, email: str) -> None:
-        """Write a line in the log of a user, once the answer is there: who waits learns nothing of who is known."""
-        if len(self._noting) < MOST_NOTING:
-            task = asyncio.create_task(self._write_refused(email, self._desk.by(call)), name="portvakt: note a log-in")
-            self._noting.add(task)
-            task.add_done_callback(self._noting.discard)
-
-    async def _write_refused(self, email: str, by: By) -> None:
-        desk = self._desk
-        with contextlib.suppress(StoreUnavailable):
-            user = await desk.store.user_by_email(desk.issuer.name, email)
-            if user is not None:
-                await desk.store.apply([Note(of_user(user, Act.LOG_IN_FAILED, desk.clock()))], by)
 
     def _wait(self, buckets: _Buckets, now: Instant) -> int | None:
         """Return for how many seconds no password is looked at; None if one is. Those under way count too."""

@@ -8,8 +8,9 @@ import pytest
 
 from acting import post
 from issuing import LUCA, STANDARD, known
-from people_served import KARI, settled
-from portvakt.model.audit import Act, ActorKind
+from people_served import KARI, SAM, settled
+from portvakt.model.audit import Act, ActorKind, By
+from portvakt.server.refused_log_ins import NOTED, RefusedLogIns
 
 if TYPE_CHECKING:
     from people_served import Browser, Served
@@ -130,3 +131,26 @@ async def test_the_api_keys_that_a_user_makes_and_revokes_are_in_the_log(people:
     assert [line.event.act for line in found] == [Act.API_KEY_CREATED, Act.API_KEY_REVOKED]
     assert {(line.by.kind, line.by.id) for line in found} == {(ActorKind.USER, KARI.user_id)}
     assert found[0].event.after["name"] == "script"
+
+
+async def test_a_thousand_refused_log_ins_are_a_few_lines_of_the_user_and_of_the_address(people: Served) -> None:
+    log = RefusedLogIns(people.serving.application._desk(LUCA))
+
+    async def lines() -> int:
+        await settled()
+        _, found = await people.store.audit(LUCA.name, before=None, limit=200, act=Act.LOG_IN_FAILED)
+        return len(found)
+
+    for number in range(500):  # one account, from everywhere
+        log.note(KARI.email, By(address=f"198.51.{number // 250}.{number % 250}"))
+        await settled()
+    of_one_user = await lines()
+    for number in range(500):  # from one address, at whoever there is
+        log.note((KARI.email, SAM.email, "nobody@example.no")[number % 3], By(address="192.0.2.77"))
+        await settled()
+    of_one_address = await lines() - of_one_user
+    people.serving.clock.advance(NOTED.window)
+    log.note(KARI.email, By(address="192.0.2.77"))
+
+    assert (of_one_user, of_one_address) == (NOTED.limit, NOTED.limit)
+    assert await lines() == 2 * NOTED.limit + 1

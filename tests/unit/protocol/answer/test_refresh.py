@@ -518,12 +518,25 @@ def test_F17_who_repeats_each_generation_twice_is_counted_all_the_same() -> None
 
 
 def test_F17_for_a_confidential_client_they_are_three_events() -> None:
-    told, leaves = alternate(public=False, generations=4)
+    told, leaves = alternate(public=False, generations=4, times=3)
 
     events = [change.event for decision in told for change in decision.changes if isinstance(change, Note)]
     assert [event.after["generation"] for event in events if event.act is Act.REFRESH_TOKEN_REPEATED] == [0, 1, 2, 3]
     notes = [change for decision in told for change in decision.changes]
-    assert [change.repeats for change in notes if isinstance(change, NoteRepeat)] == [1, 2, 3, 4]
+    assert [change.repeats for change in notes if isinstance(change, NoteRepeat)] == [
+        1,
+        1,
+        1,
+        2,
+        2,
+        2,
+        3,
+        3,
+        3,
+        4,
+        4,
+        4,
+    ]
     assert leaves == 1
 
 
