@@ -71,6 +71,7 @@ def test_its_root_leads_to_each_issuer_and_to_the_console(sandbox: dict[str, Any
     assert page.status_code == 200
     assert "Dette er en sandkasse" in page.text
     assert set(sandbox["issuers"]) == set(re.findall("<bdi>([a-z-]+)</bdi>", page.text))
+    assert [one["base_url"] for one in sandbox["issuers"].values()] == re.findall("<code>(.*?)</code>", page.text)
     assert re.findall('<li><a href="([^"]+)"', page.text) == ["/luca-test/account", "/standard/account", "/admin"]
 
 

@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Played:
-    """An issuer of a sandbox. `account_url`: where its users log in, "" where nobody does."""
+    """An issuer of a sandbox. `url`: the `base_url` that callers name.
+
+    `account_url`: where its users log in, "" where nobody does.
+    """
 
     name: str
     url: str

@@ -31,9 +31,13 @@ class FrontPage:
         view = Front(
             brand=self.desk.brand,
             console_url=urlsplit(self.console_url).path,
-            played=tuple(Played(name=one.name, url=one.url, account_url=_account(one)) for one in played),
+            played=tuple(Played(name=one.name, url=_base_url(one), account_url=_account(one)) for one in played),
         )
         await self.desk.show(call, send, view, self.desk.locale(call))
+
+
+def _base_url(issuer: Issuer) -> str:
+    return issuer.url.removesuffix(issuer.provider.auth_path)
 
 
 def _account(issuer: Issuer) -> str:
