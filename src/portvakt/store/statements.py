@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, bindparam, case, select, text
+from sqlalchemy import and_, bindparam, case, func, select, text
 
 from portvakt.model.audit import NOBODY
 from portvakt.model.change import (
@@ -116,9 +116,13 @@ ONE_CLIENT = facts_of(CLIENTS).where(CLIENTS.c.issuer == ISSUER, CLIENTS.c.id ==
 """A client, its owner and its secrets, oldest secret first."""
 
 REDIRECTS_OF_PUBLIC_CLIENTS = select(CLIENTS.c.redirect_uris).where(
-    CLIENTS.c.issuer == ISSUER, CLIENTS.c.authentication == text("'none'"), CLIENTS.c.disabled_at.is_(None), LIVE
+    CLIENTS.c.issuer == ISSUER,
+    CLIENTS.c.authentication == text("'none'"),
+    func.coalesce(CLIENTS.c.deleted_at, CLIENTS.c.disabled_at).is_(None),
 )
-"""The text is spelled out: with a parameter no partial index is used."""
+"""The text is spelled out: with a parameter no partial index is used. `LIVE` is not: SQLite would take the index of all
+that live, and walk it.
+"""
 
 ONE_USER = select(USERS).where(USERS.c.issuer == ISSUER, USERS.c.id == bindparam("id"))
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import Select, event
 
 from portvakt.model.behalf import Ended
 from portvakt.model.change import (
+    AddClient,
     AddCode,
     AddFamily,
     AddGrant,
@@ -19,6 +21,7 @@ from portvakt.model.change import (
     AddRevocation,
     AddSession,
     AddTransaction,
+    AddUser,
     AdvanceFamily,
     AnswerTransaction,
     Applied,
@@ -43,9 +46,18 @@ from portvakt.model.change import (
     SetOrganisation,
     SetUser,
 )
-from portvakt.model.values import FamilyId, GrantId, Instant, SessionId, TransactionId
-from portvakt.store import audit, behalf_queries, last_use, list_queries, open_store
+from portvakt.model.values import ClientId, FamilyId, GrantId, Instant, SessionId, TransactionId, UserId
+from portvakt.store import (
+    audit,
+    behalf_queries,
+    invitation_reads,
+    last_use,
+    list_queries,
+    open_store,
+    statements,
+)
 from portvakt.store.cleaning import clean
+from portvakt.store.schema import METADATA
 from portvakt.store.statements import statement_of
 from stored import (
     ACME,
@@ -74,7 +86,7 @@ from stored import (
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
-    from sqlalchemy import Connection, Select
+    from sqlalchemy import Connection
 
     from portvakt.store import Store
 
@@ -106,6 +118,48 @@ READS: dict[str, tuple[Select[Any], dict[str, Any]]] = {
     "administered": (list_queries.ADMINISTERED, {"id": "i"}),
     "refusal": (audit.ONE_REFUSAL, {"reference": "r"}),
 }
+CLEAN = "clean"
+NEEDED_BY = {
+    "ix_users_search": "USERS_BY_EMAIL",
+    "ix_clients_live": "PAGE_OF_CLIENTS",
+    "ix_clients_owner": "PAGE_OF_OWN_CLIENTS",
+    "ix_clients_organisation": "PAGE_OF_CLIENTS_OF_ORGANISATION",
+    "ix_clients_name": "CLIENTS_BY_NAME",
+    "ix_clients_public": "REDIRECTS_OF_PUBLIC_CLIENTS",
+    "ix_client_secrets_client": "ONE_CLIENT",
+    "ix_organisations_name": "ORGANISATIONS_BY_NAME",
+    "ix_memberships_organisation": "PAGE_OF_MEMBERS",
+    "ix_sessions_user": "SESSIONS_OF_USER",
+    "ix_sessions_expires": CLEAN,
+    "ix_transactions_session": "PENDING",
+    "ix_transactions_expires": CLEAN,
+    "ix_grants_user": "GRANTS_OF_USER",
+    "ix_grants_client": "LIVE_GRANTS_OF_CLIENT",
+    "ix_grants_revoked": CLEAN,
+    "ix_codes_grant": CLEAN,
+    "ix_codes_expires": CLEAN,
+    "ix_families_grant": "CODE_FACTS",
+    "ix_families_ends": CLEAN,
+    "ix_families_revoked": CLEAN,
+    "ix_refresh_tokens_expires": CLEAN,
+    "ix_refresh_tokens_reissue": CLEAN,
+    "ix_revocations_id": "TAKEN_BACK",
+    "ix_revocations_until": CLEAN,
+    "ix_api_keys_user": "API_KEYS_OF_USER",
+    "ix_invitations_waiting": "_WAITING",
+    "ix_invitations_expires": CLEAN,
+    "ix_audit_issuer": "PAGES_OF_LOG None",
+    "ix_audit_client": "PAGES_OF_LOG client",
+    "ix_audit_user": "PAGES_OF_LOG user",
+    "ix_audit_organisation": "PAGES_OF_LOG organisation",
+    "ix_audit_actor": "PAGES_OF_LOG actor",
+    "ix_audit_act": "PAGES_OF_LOG act",
+    "ix_refusals_reference": "ONE_REFUSAL",
+    "ix_refusals_client": "PAGE_OF_REFUSALS",
+    "ix_refusals_at": CLEAN,
+}
+"""What each index is there for: the read that walks a table, or all of an issuer's rows in it, without that index."""
+
 CHANGES: list[Change] = [
     RemoveMember(ACME, COMPANY, OWNER),
     SetAdministrator(ACME, COMPANY, OWNER, administrator=True),
@@ -149,10 +203,14 @@ async def fill(url: str) -> None:
     assert await store.apply([*a_grant_with_a_code(), AddSession(a_session())]) == Applied()
     for turn in range(60):
         name, digest = f"n{turn}", f"n{turn}".encode().ljust(32)
-        grant = a_grant(id=GrantId(name), revoked_at=Instant(90) if turn % 2 else None)
+        user, client = UserId(name), ClientId(name)
+        revoked_at = Instant(90) if turn % 2 else None
+        grant = a_grant(id=GrantId(name), user_id=user, client_id=client, revoked_at=revoked_at)
         family = a_family(id=FamilyId(name), grant_id=grant.id, revoked_at=Instant(90) if turn % 3 else None)
         changes: list[Change] = [
-            AddSession(a_session(id=SessionId(name), digest=digest)),
+            AddUser(a_user(id=user, email=f"{name}@x.no")),
+            AddClient(a_client(id=client, name=name, owner=user)),
+            AddSession(a_session(id=SessionId(name), digest=digest, user_id=user)),
             AddTransaction(a_transaction(id=TransactionId(name), session_id=SessionId(name))),
             AddGrant(grant),
             AddCode(a_code(digest=digest, grant_id=grant.id)),
@@ -250,3 +308,36 @@ async def test_FT38_what_is_to_be_deleted_is_found_and_deleted_by_an_index(kept:
     assert len(found) > 15
     assert {table for table in ("families", "grants", "sessions") if any(f"DELETE FROM {table}" in s for s, _ in found)}
     assert [(statement, walks(steps)) for statement, steps in found if walks(steps)] == []
+
+
+def every_select() -> dict[str, Select[Any]]:
+    """Every query that is written out, by its name, and by its key where there are several of one name."""
+    found: dict[str, Select[Any]] = {}
+    for module in (audit, behalf_queries, invitation_reads, list_queries, statements):
+        for name, value in vars(module).items():
+            several = value.items() if isinstance(value, dict) else ()
+            named = [(name, value), *((f"{name} {key}", query) for key, query in several)]
+            found |= {of: query for of, query in named if isinstance(query, Select)}
+    return found
+
+
+async def test_every_index_is_there_for_a_statement_that_goes_by_it(kept: Store) -> None:
+    queries = every_select()
+
+    async def indexes_of(name: str) -> set[str]:
+        def work(connection: Connection) -> None:
+            if name == CLEAN:
+                clean(connection, None, LATER, 500)
+                return
+            asked = queries[name].compile(dialect=connection.dialect).binds
+            kinds = {each: bind.type.python_type for each, bind in asked.items() if bind.required}
+            examples: dict[type, Any] = {int: 1, bytes: D}
+            given = {each: examples.get(kind, "n2") for each, kind in kinds.items()}
+            connection.execute(queries[name], {**given, "issuer": ACME} if "issuer" in given else given)
+
+        return set(re.findall(r"\bix_\w+", str(await plans(kept, work))))
+
+    used = {name: await indexes_of(name) for name in set(NEEDED_BY.values())}
+
+    assert {index.name for table in METADATA.tables.values() for index in table.indexes} == set(NEEDED_BY)
+    assert {index: name for index, name in NEEDED_BY.items() if index not in used[name]} == {}
