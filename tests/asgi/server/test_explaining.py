@@ -24,6 +24,7 @@ from issuing import (
     PRISJAKT,
     STANDARD,
     a_copy,
+    as_form,
     as_json,
     basic,
     body,
@@ -337,6 +338,37 @@ async def test_a_token_for_the_api_is_not_one_for_the_administration(administere
     assert (answer.status, told.refused.near) == (401, NearMiss.AUDIENCE)
     assert told.refused.hints["needed"] == OWN.audience
     assert told.refused.client_id == client.client_id
+
+
+# --- where a token is given back or asked about -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/revoke", "/introspect"])
+async def test_near_misses_are_named_where_a_token_is_shown_too(served: Serving, path: str) -> None:
+    client_id, about = await with_odd_secret(served, STANDARD), {"token": "x"}
+    by_body = {name: text for name, text in body(STANDARD).items() if name != "grant_type"} | about
+
+    async def ask(sent: Any = about, kind: str = FORM, authorization: str | None = None) -> Answer:
+        octets = as_json(sent) if kind == JSON else as_form(sent)
+        length = [("content-length", str(len(octets)))]
+        where = f"/acme{path}"
+        return await served.ask(STANDARD, octets, kind, authorization=authorization, path=where, headers=length)
+
+    other = known(BREEZE)
+    answers = {
+        NearMiss.BODY: await ask(by_body, JSON),
+        NearMiss.UNENCODED_BASIC: await ask(authorization=basic(client_id, ODD_SECRET)),
+        NearMiss.OTHER_ISSUER: await ask(about | {"client_id": other.client_id, "client_secret": other.secret}),
+        NearMiss.AUTHENTICATION: await ask(authorization=known(STANDARD, "by-body").basic),
+        NearMiss.EXPIRED_SECRET: await ask(authorization=known(STANDARD, "expired").basic),
+        NearMiss.REVOKED_SECRET: await ask(authorization=known(STANDARD, "revoked").basic),
+    }
+
+    for expected, answer in answers.items():
+        told = await explained(served, STANDARD, answer)
+        assert (told.refused.near, answer.status >= 400) == (expected, True)
+        assert f"{STANDARD.url}{path}" in told.explanation.curl or expected == NearMiss.OTHER_ISSUER
+        assert 'token="$TOKEN"' in told.explanation.curl or expected == NearMiss.OTHER_ISSUER
 
 
 # --- who may see it ---------------------------------------------------------------------------------------------------
