@@ -82,7 +82,7 @@ def from_private_bytes(algorithm: Algorithm, octets: bytes) -> KeyPair:
     """Return the key pair whose private key `to_private_bytes` gave.
 
     Raises:
-        ValueError: not PKCS #8 DER, or not a key of this algorithm. Its numbers are not checked against each other: it was sealed.
+        ValueError: not PKCS #8 DER, or not a key of this algorithm.
     """
     try:
         # What was sealed is whole: checking RSA's primes again would take some 50 ms of each key.
