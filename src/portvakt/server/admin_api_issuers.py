@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from portvakt.model.decision import Refused
-from portvakt.protocol.govern.actor import may_everything
-from portvakt.server import keys
 from portvakt.server.admin_api_operation import Answer, Operation, Role
 from portvakt.server.admin_api_shown import show_issuer, show_keys
-from portvakt.server.refusal import Refusal
+from portvakt.server.administering_keys import SigningKeys
 
 if TYPE_CHECKING:
     from portvakt.server.admin_api_operation import Ask
-
-_OPERATORS = Refused("access_denied", "Only an operator administers signing keys.", 403)
 
 
 async def list_issuers(ask: Ask) -> Answer:
@@ -31,24 +26,26 @@ async def show(ask: Ask) -> Answer:
 
 async def list_keys(ask: Ask) -> Answer:
     """Return an issuer's keys."""
-    _check(ask)
-    found = await ask.office.store.signing_keys(ask.issuer.name)
+    found = await _keys(ask).every()
     return Answer(body={"items": show_keys(found, ask.office.clock()), "next": None})
 
 
 async def rotate_keys(ask: Ask) -> Answer:
     """Publish a new key."""
-    _check(ask)
-    office = ask.office
-    rotated = await keys.rotate(office.store, ask.issuer, key=office.sealing, clock=office.clock, by=ask.who.by)
-    if isinstance(rotated, Refused):
-        raise Refusal(rotated)
-    return Answer(body={"items": show_keys(rotated, office.clock()), "next": None})
+    rotated = await _keys(ask).rotate()
+    return Answer(body={"items": show_keys(rotated, ask.office.clock()), "next": None})
 
 
-def _check(ask: Ask) -> None:
-    if not may_everything(ask.who.actor, ask.issuer.name):
-        raise Refusal(_OPERATORS)
+def _keys(ask: Ask) -> SigningKeys:
+    office, who = ask.office, ask.who
+    return SigningKeys(
+        issuer=ask.issuer,
+        store=office.store,
+        clock=office.clock,
+        sealing=office.sealing,
+        actor=who.actor,
+        by=who.by,
+    )
 
 
 OPERATIONS = (

@@ -20,9 +20,9 @@ from portvakt.protocol.govern.actor import AT_THE_COMMAND_LINE, OPERATOR
 from portvakt.protocol.govern.keys import signing_key
 from portvakt.protocol.govern.people import is_email
 from portvakt.protocol.govern.told import of_user, tell_user
-from portvakt.server import keys
 from portvakt.server.administering_audit import Log
 from portvakt.server.administering_clients import Clients
+from portvakt.server.administering_keys import SigningKeys
 from portvakt.server.administering_organisations import Organisations
 from portvakt.server.administering_people import USERS_AT_ONCE, People
 from portvakt.server.administering_refusals import Refusals
@@ -154,12 +154,11 @@ class Administration:
 
     async def keys(self, issuer: Issuer) -> tuple[SigningKey, ...]:
         """Return the issuer's keys, oldest first; its first is made now if it has none."""
-        await keys.ensure_key(self._store, issuer, key=self._sealing, clock=self._clock)
-        return await self._store.signing_keys(issuer.name)
+        return await self._keys(issuer).every()
 
     async def rotate_keys(self, issuer: Issuer, by: By = NOBODY) -> tuple[SigningKey, ...]:
         """Publish a successor of the newest key; it signs once every key set cached before has run out."""
-        rotated = await keys.rotate(self._store, issuer, key=self._sealing, clock=self._clock, by=by)
-        if isinstance(rotated, Refused):
-            raise Refusal(rotated)
-        return rotated
+        return await self._keys(issuer, by).rotate()
+
+    def _keys(self, issuer: Issuer, by: By = NOBODY) -> SigningKeys:
+        return SigningKeys(issuer=issuer, store=self._store, clock=self._clock, sealing=self._sealing, by=by)

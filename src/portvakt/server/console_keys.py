@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from portvakt.model.decision import Refused
 from portvakt.pages import console as views
-from portvakt.protocol.govern.actor import may_everything
 from portvakt.protocol.govern.keys import state_of
-from portvakt.server import keys
+from portvakt.server.administering_keys import SigningKeys
 from portvakt.server.console_visit import NOTHING_TO_DO, path_with
+from portvakt.server.refusal import Refusal
 
 if TYPE_CHECKING:
+    from portvakt.model.decision import Refused
     from portvakt.server.console_visit import Visit
 
 
 async def keys_page(visit: Visit) -> None:
-    """Show the keys, or rotate them as the form says."""
+    """Show the keys, or rotate them as the form says. Raises: Refusal."""
     here = f"{visit.root}/keys"
-    if not may_everything(visit.actor, visit.issuer.name):
-        await visit.stop(views.Stop.NOT_FOUND)
-        return
     if not visit.posts:
         await _show(visit)
         return
@@ -34,17 +31,28 @@ async def keys_page(visit: Visit) -> None:
     if not visit.is_recent:
         await visit.log_in_again(path_with(here, done=views.KeysDone.AGAIN.value))
         return
-    sealing, clock = visit.installed.sealing, visit.desk.clock
-    rotated = await keys.rotate(visit.store, visit.issuer, key=sealing, clock=clock, by=visit.by)
-    if isinstance(rotated, Refused):
-        await _show(visit, rotated)
+    try:
+        await _keys(visit).rotate()
+    except Refusal as refusal:
+        await _show(visit, refusal.refused)
         return
     await visit.go(path_with(here, done=views.KeysDone.ROTATED.value))
 
 
+def _keys(visit: Visit) -> SigningKeys:
+    return SigningKeys(
+        issuer=visit.issuer,
+        store=visit.store,
+        clock=visit.desk.clock,
+        sealing=visit.installed.sealing,
+        actor=visit.actor,
+        by=visit.by,
+    )
+
+
 async def _show(visit: Visit, refused: Refused | None = None) -> None:
     issuer, now = visit.issuer, visit.now
-    found = await visit.store.signing_keys(issuer.name)  # a server that runs has made the first
+    found = await _keys(visit).every()
     newest = found[-1]
     visit.call.refused = refused
     await visit.show(
