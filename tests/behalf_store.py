@@ -162,10 +162,11 @@ class World:
                 family = self.families[family_id]
                 self.families[family_id] = replace(family, generation=generation + 1)
                 return family.generation == generation and self._lives(family)
-            case NoteRepeat(_, family_id, generation, repeats):
+            case NoteRepeat(_, family_id, generation, repeats, noted):
                 family = self.families[family_id]
                 self.families[family_id] = replace(family, repeated_generation=generation, repeats=repeats)
-                return family.generation == generation + 1 and self._lives(family)
+                as_read = (family.generation, family.repeated_generation) == (generation + 1, noted)
+                return as_read and self._lives(family)
             case RedeemRefreshToken(_, digest, at, reissue, request, address):
                 token = self.tokens[digest]
                 self.tokens[digest] = replace(

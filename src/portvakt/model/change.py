@@ -388,13 +388,15 @@ class NoteRepeat:
     """Note that the answer to `generation` was given again, as for `repeats` generations running.
 
     Lost if the family's generation is not the next one (by now its successor was redeemed), or if the family or its
-    grant was revoked: a repeat is an answer only while nothing has moved.
+    grant was revoked: a repeat is an answer only while nothing has moved. Lost also if the generation that was noted
+    last is not `noted`, so that of two repeats at one moment one alone is the first.
     """
 
     issuer: IssuerName
     family_id: FamilyId
     generation: int
     repeats: int
+    noted: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

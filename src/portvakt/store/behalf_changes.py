@@ -147,7 +147,8 @@ def _of_family(change: OfFamily) -> Update:
     )
     if isinstance(change, AdvanceFamily):
         return one.where(FAMILIES.c.generation == change.generation).values(generation=FAMILIES.c.generation + 1)
-    return one.where(FAMILIES.c.generation == change.generation + 1).values(
+    as_read = FAMILIES.c.repeated_generation.is_not_distinct_from(change.noted)
+    return one.where(FAMILIES.c.generation == change.generation + 1, as_read).values(
         repeated_generation=change.generation, repeats=change.repeats
     )
 

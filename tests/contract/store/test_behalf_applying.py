@@ -291,10 +291,12 @@ async def test_a_repeat_is_noted_while_nothing_has_moved(kept: Store) -> None:
     assert await kept.apply([NoteRepeat(ACME, FAMILY, 1, 2)]) == Applied()
     noted = (await facts_of(kept)).family
     assert (noted.generation, noted.repeated_generation, noted.repeats) == (2, 1, 2)
+    first, again = NoteRepeat(ACME, FAMILY, 1, 2), NoteRepeat(ACME, FAMILY, 1, 2, noted=1)
+    assert [await kept.apply([change]) for change in (first, again)] == [Lost(first), Applied()]
 
     await kept.apply([AdvanceFamily(ACME, FAMILY, 2)])
 
-    late = NoteRepeat(ACME, FAMILY, 1, 3)
+    late = NoteRepeat(ACME, FAMILY, 1, 3, noted=1)
     assert await kept.apply([late]) == Lost(late)
 
 

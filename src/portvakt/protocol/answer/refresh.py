@@ -204,7 +204,7 @@ def _repeat(renewal: Renewal, signer: Signer) -> Granted[Tokens] | Refused:
         refresh_token=Secret(answer["refresh_token"]),
     )
     generation = facts.token.generation
-    noted = NoteRepeat(issuer.name, facts.family.id, generation, repeats)
+    noted = NoteRepeat(issuer.name, facts.family.id, generation, repeats, facts.family.repeated_generation)
     if facts.family.repeated_generation == generation:  # the log, which nobody cleans, tells of it once
         return Granted(tokens, (noted,))
     return Granted(tokens, (noted, _told(renewal, Act.REFRESH_TOKEN_REPEATED)))
