@@ -146,7 +146,8 @@ class Administered:
     async def _check(self, method: str, path: str, answer: Answer) -> None:
         """Hold an answer to what holds for all of them, and to the document."""
         headers = dict(answer.headers)
-        assert headers["cache-control"] == "no-store"
+        assert (headers["cache-control"], headers["pragma"]) == ("no-store", "no-cache")  # H1
+        assert headers["vary"] == "Cookie, Authorization"
         assert not [name for name in headers if name.startswith("access-control") or name == "set-cookie"]
         assert ("portvakt-reference" in headers) is (answer.status >= 400)
         assert ("www-authenticate" in headers) is (answer.status == 401 or b"insufficient_scope" in answer.body)

@@ -17,6 +17,7 @@ from portvakt.model.message import Reply
 from portvakt.model.values import IssuerName
 from portvakt.protocol.govern.actor import not_found
 from portvakt.protocol.own_scopes import MANAGE, READ
+from portvakt.providers.speak import NEVER_STORED
 from portvakt.server import (
     admin_api_audit,
     admin_api_clients,
@@ -64,7 +65,7 @@ BODY_LIMIT = 65_536
 MERGE_PATCH = "application/merge-patch+json"
 PROBLEM = "application/problem+json"
 
-_ALWAYS = (("cache-control", "no-store"), ("x-content-type-options", "nosniff"))
+_ALWAYS = (*NEVER_STORED, ("x-content-type-options", "nosniff"))
 _ID = re.compile(r"[A-Za-z0-9_-]{1,255}", re.ASCII)
 _INTEGER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 _ETAG = re.compile(r'"([0-9]{1,18})"', re.ASCII)

@@ -82,7 +82,8 @@ async def test_W5_what_sql_would_read_is_a_text_in_every_string_of_every_operati
             answers.append(await ask(administered, operation, {name: value}))
         # What is there is of another version, and what is named so is not there; a client may be called anything.
         assert {answer.status for answer in answers} <= {200, 201, 400, 404, 412}, operation.name
-        assert not [answer for answer in answers if answer.status == 200 and answer.json().get("items")]
+        found = [one for answer in answers if answer.status == 200 for one in answer.json().get("items", ())]
+        assert [one for one in found if one.get("name") != text] == []
     assert administered.served.rows().keys() == tables
 
 
@@ -100,6 +101,37 @@ async def test_Z8_W5_every_list_has_pages_of_one_to_a_hundred_and_no_page_token_
     for after in (token, "x", "", "%27%20OR%201=1", "%00"):
         answer = await ask(all_together, operation, query=f"after={after}")
         assert (answer.status, [one["path"] for one in answer.json()["errors"]]) == (400, ["/after"])
+
+
+async def test_H1_no_answer_is_kept_by_a_cache(all_together: Administered) -> None:
+    """Each answer of these tests is held to it; here stand those that have a body of their own, and the refusals."""
+    for method, path, status in (
+        ("GET", "/issuers", 200),
+        ("GET", "/issuers/acme/audit", 200),
+        ("GET", "/openapi.json", 200),
+        ("GET", "/nowhere", 404),
+        ("POST", "/issuers", 405),
+    ):
+        answer = await all_together.ask(OPERATOR, method, path)
+        assert (answer.status, answer.header("cache-control"), answer.header("pragma")) == (
+            status,
+            "no-store",
+            "no-cache",
+        )
+        assert answer.header("vary") == "Cookie, Authorization"
+
+
+async def test_U13_an_address_is_one_users_however_it_is_spelled(all_together: Administered) -> None:
+    async def made(email: str) -> tuple[int, str]:
+        answer = await all_together.ask(OPERATOR, "POST", "/issuers/acme/users", {"email": email})
+        return answer.status, answer.json().get("detail", "")
+
+    taken = (400, "There is a user with that address already.")
+    assert (await made("k\u00e5re.ffoss@example.no"))[0] == 201
+    for same in ("K\u00c5RE.FFOSS@EXAMPLE.NO", "ka\u030are.ffoss@example.no", "\u212a\u00e5re.\ufb00oss@example.no"):
+        assert await made(same) == taken
+    for none in ("k\u00e5re\u200b@example.no", "k\u00e5re\u202e@example.no", "k\u00e5re@example.no ", "k\u00e5re"):
+        assert (await made(none))[0] == 400
 
 
 @pytest.mark.parametrize("operation", TAKING, ids=lambda operation: operation.name)
