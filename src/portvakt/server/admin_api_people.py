@@ -367,7 +367,8 @@ OPERATIONS = (
         "removeMember",
         "DELETE",
         _MEMBER_PATH,
-        "Have a user belong to an organisation no more. What they gave for it ends.",
+        "Have a user belong to an organisation no more. What they gave for it ends; the secrets of its clients do not:"
+        " rotate those that the log has of them (actor, act secret.created).",
         remove_member,
         answers={204: None},
         **_BY_ADMINISTRATOR,
