@@ -11,7 +11,8 @@ from behalf_store import CHALLENGE, VERIFIER
 from builders import NOW
 from issuing import FORM, HASHING, OWNER, a_client, as_form, known
 from portvakt.model.behalf import Code, Grant
-from portvakt.model.change import AddCode, AddGrant, AddMember, AddOrganisation, Applied
+from portvakt.model.behalf_change import AddCode, AddGrant
+from portvakt.model.change import AddMember, AddOrganisation, Applied
 from portvakt.model.nouns import ClientAuthentication, Organisation
 from portvakt.model.values import GrantId, Instant, OrganisationNumber
 from portvakt.protocol.credentials import SECRET_OCTETS, Kind, keep_opaque, mint, mint_id

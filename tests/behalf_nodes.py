@@ -22,7 +22,8 @@ from issuing import HASHING, INSTALLATION, OWNER, known
 from nodes import FORM, PATIENCE, Answer, free_port, until
 from people_served import CALLBACK, CHALLENGE, KARI, VERIFIER, people_of
 from portvakt.model.behalf import Code, Grant
-from portvakt.model.change import AddCode, AddGrant, AddUser, Applied
+from portvakt.model.behalf_change import AddCode, AddGrant
+from portvakt.model.change import AddUser, Applied
 from portvakt.model.nouns import User
 from portvakt.model.values import GrantId, Instant
 from portvakt.protocol.credentials import SECRET_OCTETS, Kind, keep_opaque, mint, mint_id

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from builders import CLIENT, NOW, PEPPER, RIGHT, a_client, a_signer, a_user, an_issuer
 from portvakt.jose import base64url
 from portvakt.model.behalf import Code, CodeFacts, Ended, Grant, RefreshFacts, Standing
-from portvakt.model.change import (
+from portvakt.model.behalf_change import (
     AddCode,
     AddFamily,
     AddGrant,
@@ -21,16 +21,14 @@ from portvakt.model.change import (
     AddRevocation,
     AdvanceFamily,
     AnswerTransaction,
-    Applied,
     ForgetReissue,
-    Lost,
-    Note,
     NoteRepeat,
     RedeemCode,
     RedeemRefreshToken,
     RevokeFamily,
     RevokeGrant,
 )
+from portvakt.model.change import Applied, Lost, Note
 from portvakt.model.decision import Granted, Refused, Tokens
 from portvakt.model.message import TokenRequest
 from portvakt.model.nouns import ClientAuthentication, Organisation

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from builders import NOW
 from people_served import HASHER, Browser, Person
 from portvakt.model.behalf import Password
-from portvakt.model.change import Applied, SetPassword
+from portvakt.model.behalf_change import SetPassword
+from portvakt.model.change import Applied
 
 if TYPE_CHECKING:
     from administered import Administered, Role

@@ -17,7 +17,8 @@ from html_pages import Page
 from issuing import FORM, LUCA, a_client, as_form, known
 from portvakt.jose import base64url
 from portvakt.model.behalf import Password
-from portvakt.model.change import AddMember, AddOrganisation, AddUser, Applied, SetPassword
+from portvakt.model.behalf_change import SetPassword
+from portvakt.model.change import AddMember, AddOrganisation, AddUser, Applied
 from portvakt.model.nouns import ClientAuthentication, Organisation, User
 from portvakt.model.values import OrganisationNumber, UserId
 from portvakt.server.account import WRONG_PASSWORDS

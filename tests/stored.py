@@ -6,18 +6,8 @@ from typing import Any
 
 from portvakt.model.audit import RefusedRequest
 from portvakt.model.behalf import ApiKey, Code, Family, Grant, Password, RefreshToken, Session, Transaction
-from portvakt.model.change import (
-    AddClient,
-    AddCode,
-    AddFamily,
-    AddGrant,
-    AddMember,
-    AddOrganisation,
-    AddRefreshToken,
-    AddSecret,
-    AddUser,
-    Change,
-)
+from portvakt.model.behalf_change import AddCode, AddFamily, AddGrant, AddRefreshToken
+from portvakt.model.change import AddClient, AddMember, AddOrganisation, AddSecret, AddUser, Change
 from portvakt.model.nouns import Algorithm, Client, ClientSecret, Organisation, SigningKey, User
 from portvakt.model.values import (
     ApiKeyId,

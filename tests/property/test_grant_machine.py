@@ -25,7 +25,8 @@ from hypothesis.stateful import (
 
 from behalf_store import CALLBACK, VERIFIER, World, a_world, another_client, claims_of, successor_of
 from builders import NOW, PEPPER
-from portvakt.model.change import Applied, NoteRepeat, RedeemCode
+from portvakt.model.behalf_change import NoteRepeat, RedeemCode
+from portvakt.model.change import Applied
 from portvakt.model.decision import Granted
 from portvakt.model.values import Instant, Seconds
 from portvakt.protocol.answer.code import code_digest

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from portvakt.model.audit import Act
 from portvakt.model.behalf import Ended
-from portvakt.model.change import AddRevocation, Note, RevokeFamily, RevokeGrant
+from portvakt.model.behalf_change import AddRevocation, RevokeFamily, RevokeGrant
+from portvakt.model.change import Note
 from portvakt.model.values import Instant, Seconds
 from portvakt.protocol.events import of_grant
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from argon2 import PasswordHasher
 
 from portvakt.model.behalf import Password
-from portvakt.model.change import AddMember, AddOrganisation, AddUser, SetPassword
+from portvakt.model.behalf_change import SetPassword
+from portvakt.model.change import AddMember, AddOrganisation, AddUser
 from portvakt.model.nouns import Organisation
 from portvakt.model.values import OrganisationNumber
 from portvakt.protocol.govern.actor import OPERATOR

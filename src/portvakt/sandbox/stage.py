@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 from portvakt.guard import Guard
 from portvakt.model.behalf import ApiKey
-from portvakt.model.change import AddApiKey, AddUser
+from portvakt.model.behalf_change import AddApiKey
+from portvakt.model.change import AddUser
 from portvakt.model.provider import ApiKeys
 from portvakt.model.values import ApiKeyId, OrganisationNumber, UserId
 from portvakt.protocol.credentials import mint_id

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from portvakt.model.audit import NOBODY, Act
 from portvakt.model.behalf import Session
-from portvakt.model.change import AddSession, Note
+from portvakt.model.behalf_change import AddSession
+from portvakt.model.change import Note
 from portvakt.model.decision import Granted, Refused
 from portvakt.model.provider import Quota
 from portvakt.model.values import Instant, Seconds, Secret, SessionId, UserId

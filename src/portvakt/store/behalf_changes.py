@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from sqlalchemy import and_, exists, literal, select
 
-from portvakt.model.change import (
+from portvakt.model.behalf_change import (
     AddApiKey,
     AddCode,
     AddFamily,
@@ -47,22 +47,12 @@ from portvakt.store.schema import (
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Executable, Table, Update
 
+    from portvakt.model.behalf_change import BehalfChange
     from portvakt.model.values import Instant, IssuerName
 
 Addition = AddSession | AddTransaction | AddGrant | AddCode | AddFamily | AddRefreshToken | AddApiKey
 Ending = EndSession | AnswerTransaction | RevokeGrant | RevokeFamily | RevokeApiKey
 OfFamily = AdvanceFamily | NoteRepeat
-BehalfChange = (
-    Addition
-    | Ending
-    | OfFamily
-    | KeepGrant
-    | SetPassword
-    | RedeemCode
-    | RedeemRefreshToken
-    | ForgetReissue
-    | AddRevocation
-)
 
 
 def statement_of(change: BehalfChange, dialect: str) -> Executable:

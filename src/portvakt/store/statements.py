@@ -7,14 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, bindparam, case, func, select, text
 
 from portvakt.model.audit import NOBODY
-from portvakt.model.change import (
-    AddClient,
-    AddKey,
-    AddSecret,
-    AddUser,
-    ExpireSecret,
-    RetireKey,
-)
+from portvakt.model.change import AddClient, AddKey, AddSecret, AddUser, ExpireSecret, RetireKey
 from portvakt.store import administration_changes, behalf_changes, invitations
 from portvakt.store.checks import checked_id, checked_moment
 from portvakt.store.inserting import insert_new

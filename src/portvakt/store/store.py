@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from portvakt.model.audit import NOBODY
-from portvakt.model.change import AddRevocation, Applied, Lost, Note
+from portvakt.model.behalf_change import AddRevocation
+from portvakt.model.change import Applied, Lost, Note
 from portvakt.store import checks, cleaning, last_use, rows, statements
 from portvakt.store.address import database_at
 from portvakt.store.audit import Audit

@@ -10,7 +10,8 @@ from builders import NOW
 from failing_store import FailingStore
 from issuing import LUCA, STANDARD, a_copy, known, serving
 from people_served import FIRST, KARI, SAM, SECOND, quick
-from portvakt.model.change import EndSession, RemoveMember
+from portvakt.model.behalf_change import EndSession
+from portvakt.model.change import RemoveMember
 from portvakt.protocol.ending import end_grant
 
 if TYPE_CHECKING:

@@ -31,12 +31,11 @@ from builders import NOW
 from failing_store import FailingStore
 from issuing import STANDARD, a_client, a_copy, known, opened, serving
 from portvakt.model.behalf import Grant
+from portvakt.model.behalf_change import AddGrant, RevokeGrant
 from portvakt.model.change import (
-    AddGrant,
     AddMember,
     Applied,
     ChangeClient,
-    RevokeGrant,
     SetAdministrator,
     SetClient,
     SetClientDisabled,

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from administered import ACME, ADMINISTRATOR, BAKERY, DEVELOPER, FOUNDRY, MEMBER, OPERATOR, OTHERS_ADMINISTRATOR
 from builders import NOW
 from portvakt.model.behalf import Session
-from portvakt.model.change import AddSession, Applied
+from portvakt.model.behalf_change import AddSession
+from portvakt.model.change import Applied
 from portvakt.model.values import Instant, SessionId
 from portvakt.protocol.govern.member_code import member_code
 

@@ -12,7 +12,8 @@ from failing_store import FailingStore
 from issuing import BREEZE, INSTALLATION, LUCA, OWNER, a_client
 from portvakt.model.audit import Act, ActorKind, By
 from portvakt.model.behalf import Ended, Session
-from portvakt.model.change import AddSession, Applied
+from portvakt.model.behalf_change import AddSession
+from portvakt.model.change import Applied
 from portvakt.model.values import ApiKeyId, Instant, OrganisationNumber, Secret, SessionId
 from portvakt.protocol.govern.actor import Actor
 from portvakt.protocol.govern.api_keys import KeyWish

@@ -17,7 +17,8 @@ from issuing import FORM, HASHING, LUCA, OWNER, PRISJAKT, STANDARD, a_client, as
 from portvakt.guard import Denied, Guard, Verified
 from portvakt.guard.api_keys import KEPT
 from portvakt.model.behalf import Session
-from portvakt.model.change import AddMember, AddOrganisation, AddSession, Applied, RemoveMember
+from portvakt.model.behalf_change import AddSession
+from portvakt.model.change import AddMember, AddOrganisation, Applied, RemoveMember
 from portvakt.model.nouns import Organisation
 from portvakt.model.values import Instant, OrganisationNumber, SessionId
 from portvakt.protocol.credentials import SECRET_OCTETS, Kind, keep_opaque, mint

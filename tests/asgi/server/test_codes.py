@@ -11,7 +11,8 @@ from builders import NOW
 from failing_store import FailingStore
 from issuing import LUCA, STANDARD, a_copy, basic, body, error, known, opened, serving
 from people_served import CALLBACK, FIRST, GRANTS, KARI, LOOPBACK, SAM, VERIFIER, an_application, quick
-from portvakt.model.change import RemoveMember, RevokeGrant, SetClientDisabled
+from portvakt.model.behalf_change import RevokeGrant
+from portvakt.model.change import RemoveMember, SetClientDisabled
 from portvakt.store import StoreUnavailable
 
 if TYPE_CHECKING:

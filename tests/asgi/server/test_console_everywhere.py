@@ -18,15 +18,8 @@ from asgi_driver import call
 from browsers import signed_in
 from builders import NOW
 from issuing import a_client, known
-from portvakt.model.change import (
-    AddOrganisation,
-    AddUser,
-    Applied,
-    EndSession,
-    SetOrganisationDisabled,
-    SetUser,
-    SetUserDisabled,
-)
+from portvakt.model.behalf_change import EndSession
+from portvakt.model.change import AddOrganisation, AddUser, Applied, SetOrganisationDisabled, SetUser, SetUserDisabled
 from portvakt.model.nouns import Organisation, User
 from portvakt.model.values import OrganisationNumber, UserId
 

@@ -12,7 +12,8 @@ import pytest
 from builders import NOW
 from issuing import BREEZE, LUCA, PRISJAKT, STANDARD
 from people_served import KARI, SAM, TRIES, Browser, Person, settled
-from portvakt.model.change import AddUser, SetPassword
+from portvakt.model.behalf_change import SetPassword
+from portvakt.model.change import AddUser
 from portvakt.model.nouns import User
 from portvakt.model.values import Secret, UserId
 from portvakt.server.account import LOG_INS, SESSION_LIFE, WRONG_PASSWORDS, WRONG_PASSWORDS_OF_ADDRESS

@@ -13,7 +13,8 @@ from builders import NOW
 from failing_store import FailingStore
 from issuing import LUCA, STANDARD, a_copy, a_secret, basic, error, known, opened, serving
 from people_served import KARI, quick
-from portvakt.model.change import AddSecret, ChangeClient, ExpireSecret, RemoveMember, RevokeFamily, RevokeGrant
+from portvakt.model.behalf_change import RevokeFamily, RevokeGrant
+from portvakt.model.change import AddSecret, ChangeClient, ExpireSecret, RemoveMember
 from portvakt.model.values import Seconds
 
 if TYPE_CHECKING:

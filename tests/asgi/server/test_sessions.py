@@ -9,7 +9,7 @@ import pytest
 from builders import NOW
 from issuing import LUCA, STANDARD
 from people_served import KARI, SAM
-from portvakt.model.change import EndSession
+from portvakt.model.behalf_change import EndSession
 from portvakt.server.account import SESSION_LIFE
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import text
 
 from portvakt.model.audit import Act, Event
+from portvakt.model.behalf_change import AddGrant, RevokeGrant
 from portvakt.model.change import (
     AddClient,
-    AddGrant,
     AddMember,
     AddOrganisation,
     AddSecret,
@@ -25,7 +25,6 @@ from portvakt.model.change import (
     DeleteClient,
     Lost,
     Note,
-    RevokeGrant,
     RevokeSecret,
     SetAdministrator,
     SetClient,

@@ -8,35 +8,29 @@ import pytest
 from sqlalchemy import text
 
 from portvakt.model.behalf import Ended
-from portvakt.model.change import (
+from portvakt.model.behalf_change import (
     AddApiKey,
     AddCode,
     AddFamily,
     AddGrant,
-    AddMember,
-    AddOrganisation,
     AddRefreshToken,
     AddRevocation,
     AddSession,
     AddTransaction,
-    AddUser,
     AdvanceFamily,
     AnswerTransaction,
-    Applied,
-    Change,
     EndSession,
     ForgetReissue,
     KeepGrant,
-    Lost,
     NoteRepeat,
     RedeemCode,
     RedeemRefreshToken,
-    RemoveMember,
     RevokeApiKey,
     RevokeFamily,
     RevokeGrant,
     SetPassword,
 )
+from portvakt.model.change import AddMember, AddOrganisation, AddUser, Applied, Change, Lost, RemoveMember
 from portvakt.model.values import (
     ApiKeyId,
     ClientId,

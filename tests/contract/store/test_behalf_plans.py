@@ -12,8 +12,7 @@ import pytest
 from sqlalchemy import Select, event
 
 from portvakt.model.behalf import Ended
-from portvakt.model.change import (
-    AddClient,
+from portvakt.model.behalf_change import (
     AddCode,
     AddFamily,
     AddGrant,
@@ -21,25 +20,28 @@ from portvakt.model.change import (
     AddRevocation,
     AddSession,
     AddTransaction,
-    AddUser,
     AdvanceFamily,
     AnswerTransaction,
-    Applied,
-    Change,
-    ChangeClient,
-    ChangeOrganisation,
-    ChangeUser,
-    DeleteClient,
     EndSession,
     ForgetReissue,
     KeepGrant,
     NoteRepeat,
     RedeemCode,
     RedeemRefreshToken,
-    RemoveMember,
     RevokeApiKey,
     RevokeFamily,
     RevokeGrant,
+)
+from portvakt.model.change import (
+    AddClient,
+    AddUser,
+    Applied,
+    Change,
+    ChangeClient,
+    ChangeOrganisation,
+    ChangeUser,
+    DeleteClient,
+    RemoveMember,
     RevokeSecret,
     SetAdministrator,
     SetClient,

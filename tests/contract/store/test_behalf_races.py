@@ -12,7 +12,7 @@ import pytest
 
 from polling import until
 from portvakt.model.behalf import Ended
-from portvakt.model.change import (
+from portvakt.model.behalf_change import (
     AddCode,
     AddFamily,
     AddGrant,
@@ -22,16 +22,14 @@ from portvakt.model.change import (
     AddTransaction,
     AdvanceFamily,
     AnswerTransaction,
-    Applied,
-    Change,
     KeepGrant,
-    Lost,
     NoteRepeat,
     RedeemCode,
     RedeemRefreshToken,
     RevokeFamily,
     RevokeGrant,
 )
+from portvakt.model.change import Applied, Change, Lost
 from portvakt.model.values import FamilyId, GrantId, Instant
 from portvakt.store import open_store
 from portvakt.store.address import database_at
@@ -63,7 +61,8 @@ REPEAT = NoteRepeat(ACME, FAMILY, 0, 1)
 
 PROCESS = """
 import asyncio, json, sys
-from portvakt.model.change import AddFamily, AddRefreshToken, AdvanceFamily, Applied, RedeemCode, RedeemRefreshToken
+from portvakt.model.behalf_change import AddFamily, AddRefreshToken, AdvanceFamily, RedeemCode, RedeemRefreshToken
+from portvakt.model.change import Applied
 from portvakt.store import open_store
 from stored import ACME, FAMILY, a_code, a_family, a_refresh_token
 

@@ -16,27 +16,29 @@ from portvakt.model.behalf import (
     SessionFacts,
     Standing,
 )
-from portvakt.model.change import (
+from portvakt.model.behalf_change import (
     AddApiKey,
-    AddClient,
     AddCode,
     AddFamily,
     AddGrant,
-    AddMember,
-    AddOrganisation,
     AddRefreshToken,
     AddRevocation,
-    AddSecret,
     AddSession,
     AddTransaction,
-    AddUser,
     AdvanceFamily,
-    Applied,
-    Change,
     RedeemRefreshToken,
-    RemoveMember,
     RevokeGrant,
     SetPassword,
+)
+from portvakt.model.change import (
+    AddClient,
+    AddMember,
+    AddOrganisation,
+    AddSecret,
+    AddUser,
+    Applied,
+    Change,
+    RemoveMember,
 )
 from portvakt.model.nouns import ClientFacts
 from portvakt.model.values import (

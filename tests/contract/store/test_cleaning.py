@@ -9,9 +9,8 @@ import pytest
 from sqlalchemy import text
 
 from portvakt.model.behalf import Ended
-from portvakt.model.change import (
+from portvakt.model.behalf_change import (
     AddApiKey,
-    AddClient,
     AddCode,
     AddFamily,
     AddGrant,
@@ -19,16 +18,14 @@ from portvakt.model.change import (
     AddRevocation,
     AddSession,
     AddTransaction,
-    AddUser,
     AdvanceFamily,
-    Applied,
-    Change,
     ForgetReissue,
     RedeemCode,
     RedeemRefreshToken,
     RevokeFamily,
     RevokeGrant,
 )
+from portvakt.model.change import AddClient, AddUser, Applied, Change
 from portvakt.model.values import FamilyId, GrantId, Instant, IssuerName, SessionId, TransactionId
 from portvakt.store.cleaning import KEPT_FOR, LONGEST_REISSUE
 from stored import (

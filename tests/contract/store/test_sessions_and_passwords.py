@@ -12,7 +12,8 @@ import pytest
 from builders import NOW, PEPPER, an_issuer
 from people_served import HASHER
 from portvakt.model.behalf import Password
-from portvakt.model.change import AddUser, Applied, SetPassword
+from portvakt.model.behalf_change import SetPassword
+from portvakt.model.change import AddUser, Applied
 from portvakt.model.nouns import User
 from portvakt.model.values import Secret, UserId
 from portvakt.server import administering_people

@@ -12,7 +12,8 @@ from portvakt.jose.keys import generate
 from portvakt.jose.signing import Signer
 from portvakt.model.audit import Act
 from portvakt.model.behalf import ApiKey, ApiKeyFacts
-from portvakt.model.change import AddApiKey, Note, RevokeApiKey
+from portvakt.model.behalf_change import AddApiKey, RevokeApiKey
+from portvakt.model.change import Note
 from portvakt.model.decision import Granted, Refused
 from portvakt.model.nouns import Algorithm, Organisation
 from portvakt.model.provider import API_KEY_TYP

@@ -10,7 +10,8 @@ from behalf_store import a_world
 from builders import NOW
 from portvakt.model.audit import Act
 from portvakt.model.behalf import Ended
-from portvakt.model.change import AddRevocation, Note, RevokeGrant
+from portvakt.model.behalf_change import AddRevocation, RevokeGrant
+from portvakt.model.change import Note
 from portvakt.model.values import ClientId, Instant, IssuerName, KeyId, OrganisationNumber, Seconds, UserId
 from portvakt.protocol.ending import (
     CLOCKS_DIFFER,

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from builders import NOW, PEPPER, an_issuer
-from portvakt.model.change import AddClient, AddMember, AddOrganisation, AddUser, SetPassword
+from portvakt.model.behalf_change import SetPassword
+from portvakt.model.change import AddClient, AddMember, AddOrganisation, AddUser
 from portvakt.model.nouns import Client, ClientAuthentication
 from portvakt.model.values import Secret
 from portvakt.sandbox.people import COMPANIES, settle

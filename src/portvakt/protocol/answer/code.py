@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from portvakt.jose import base64url
 from portvakt.model.audit import Act
 from portvakt.model.behalf import Family
-from portvakt.model.change import AddFamily, AddRefreshToken, Note, RedeemCode
+from portvakt.model.behalf_change import AddFamily, AddRefreshToken, RedeemCode
+from portvakt.model.change import Note
 from portvakt.model.decision import INVALID_GRANT, UNAUTHORIZED_CLIENT, Granted, Refused, Tokens
 from portvakt.model.provider import CodeRedirect, Refresh
 from portvakt.model.values import FamilyId, Instant, Secret

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from portvakt.model.audit import Act
 from portvakt.model.behalf import Code, Grant, Transaction
-from portvakt.model.change import AddCode, AddGrant, AddTransaction, AnswerTransaction, KeepGrant, Note
+from portvakt.model.behalf_change import AddCode, AddGrant, AddTransaction, AnswerTransaction, KeepGrant
+from portvakt.model.change import Note
 from portvakt.model.decision import (
     ACCESS_DENIED,
     CONSENT_REQUIRED,

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 from portvakt.jose.sealing import NONCE_OCTETS, derive_from_token, place_of_reissue, seal, unseal
 from portvakt.model.audit import Act
 from portvakt.model.behalf import RefreshToken
-from portvakt.model.change import AddRefreshToken, AdvanceFamily, ForgetReissue, Note, NoteRepeat, RedeemRefreshToken
+from portvakt.model.behalf_change import AddRefreshToken, AdvanceFamily, ForgetReissue, NoteRepeat, RedeemRefreshToken
+from portvakt.model.change import Note
 from portvakt.model.decision import INVALID_GRANT, INVALID_SCOPE, UNAUTHORIZED_CLIENT, Granted, Refused, Tokens
 from portvakt.model.provider import Refresh
 from portvakt.model.values import Instant, Secret

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from portvakt.model.audit import Act
 from portvakt.model.behalf import ApiKey
-from portvakt.model.change import AddApiKey, Note, RevokeApiKey
+from portvakt.model.behalf_change import AddApiKey, RevokeApiKey
+from portvakt.model.change import Note
 from portvakt.model.decision import INVALID_REQUEST, Granted, Refused
 from portvakt.model.provider import ApiKeys, Company
 from portvakt.model.values import ApiKeyId, Instant, OrganisationNumber, Secret

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from portvakt.model.behalf import Grant
-    from portvakt.model.change import AddRevocation, Change
+    from portvakt.model.behalf_change import AddRevocation
+    from portvakt.model.change import Change
     from portvakt.model.nouns import Issuer, Organisation, User
     from portvakt.model.provider import Provider, Quota
     from portvakt.protocol.govern.actor import Actor

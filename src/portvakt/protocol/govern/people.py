@@ -7,16 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from portvakt.model.audit import Act
-from portvakt.model.change import (
-    AddUser,
-    ChangeUser,
-    EndInvitation,
-    EndSession,
-    Note,
-    SetPassword,
-    SetUser,
-    SetUserDisabled,
-)
+from portvakt.model.behalf_change import EndSession, SetPassword
+from portvakt.model.change import AddUser, ChangeUser, EndInvitation, Note, SetUser, SetUserDisabled
 from portvakt.model.decision import INVALID_REQUEST, Granted, Refused
 from portvakt.model.nouns import User
 from portvakt.model.values import UserId

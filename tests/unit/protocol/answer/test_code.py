@@ -21,7 +21,8 @@ from behalf_store import (
 from builders import CLIENT, NOW, PEPPER, WRONG, a_request, a_user
 from portvakt.jose import base64url
 from portvakt.model.audit import Act
-from portvakt.model.change import AddRevocation, Note, RedeemCode, RevokeGrant
+from portvakt.model.behalf_change import AddRevocation, RedeemCode, RevokeGrant
+from portvakt.model.change import Note
 from portvakt.model.decision import Refused
 from portvakt.model.provider import Refresh
 from portvakt.model.values import Secret

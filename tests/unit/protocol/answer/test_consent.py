@@ -11,7 +11,8 @@ from behalf_store import CALLBACK, CHALLENGE, NUMBER, World, a_world, granted
 from builders import NOW, PEPPER, a_user
 from portvakt.model.audit import Act
 from portvakt.model.behalf import Grant, Session, SessionFacts, Transaction
-from portvakt.model.change import AddCode, AddGrant, AddTransaction, AnswerTransaction, Applied, KeepGrant, Note
+from portvakt.model.behalf_change import AddCode, AddGrant, AddTransaction, AnswerTransaction, KeepGrant
+from portvakt.model.change import Applied, Note
 from portvakt.model.decision import Granted, Refused
 from portvakt.model.nouns import ClientAuthentication, Organisation
 from portvakt.model.values import GrantId, Instant, IssuerName, OrganisationNumber, SessionId, UserId

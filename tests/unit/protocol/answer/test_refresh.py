@@ -10,7 +10,8 @@ from behalf_store import a_world, another_client, claims_of, granted, refusal, s
 from builders import NOW, a_user
 from portvakt.jose.sealing import UnsealFailed
 from portvakt.model.audit import Act
-from portvakt.model.change import AdvanceFamily, Note, NoteRepeat, RevokeFamily, RevokeGrant
+from portvakt.model.behalf_change import AdvanceFamily, NoteRepeat, RevokeFamily, RevokeGrant
+from portvakt.model.change import Note
 from portvakt.model.decision import Granted, Refused
 from portvakt.model.values import Instant, Seconds
 from portvakt.protocol.credentials import Kind, mint

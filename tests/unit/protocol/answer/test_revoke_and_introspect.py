@@ -10,7 +10,7 @@ import pytest
 from behalf_store import NUMBER, World, a_world, another_client, granted, refusal, successor_of
 from builders import NOW, PEPPER, a_client, a_key_pair, a_signer, a_user, an_issuer
 from portvakt.jose.keys import generate
-from portvakt.model.change import AddRevocation, RevokeFamily, RevokeGrant
+from portvakt.model.behalf_change import AddRevocation, RevokeFamily, RevokeGrant
 from portvakt.model.decision import Granted, Refused
 from portvakt.model.nouns import Algorithm
 from portvakt.model.values import Instant, Secret

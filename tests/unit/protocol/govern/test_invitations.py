@@ -11,7 +11,8 @@ from builders import NOW, PEPPER, a_user, an_issuer
 from portvakt.jose.sealing import UnsealFailed
 from portvakt.model.audit import Act
 from portvakt.model.behalf import Invitation, Password, Purpose, Session
-from portvakt.model.change import EndInvitation, EndSession, Note, PutInvitation, SetPassword
+from portvakt.model.behalf_change import EndSession, SetPassword
+from portvakt.model.change import EndInvitation, Note, PutInvitation
 from portvakt.model.decision import Granted, Refused
 from portvakt.model.values import Instant, Secret, SessionId, UserId
 from portvakt.protocol.credentials import Kind, opaque_digest

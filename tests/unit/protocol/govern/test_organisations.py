@@ -10,15 +10,13 @@ import pytest
 from builders import NOW, a_client, a_user, an_issuer
 from portvakt.model.audit import Act
 from portvakt.model.behalf import ApiKey, Ended, Grant, Member
+from portvakt.model.behalf_change import AddRevocation, RevokeApiKey, RevokeGrant
 from portvakt.model.change import (
     AddMember,
     AddOrganisation,
-    AddRevocation,
     ChangeOrganisation,
     Note,
     RemoveMember,
-    RevokeApiKey,
-    RevokeGrant,
     SetAdministrator,
     SetOrganisation,
     SetOrganisationDisabled,

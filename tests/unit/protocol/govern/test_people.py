@@ -10,19 +10,8 @@ import pytest
 from builders import NOW, a_client, a_user, an_issuer
 from portvakt.model.audit import Act
 from portvakt.model.behalf import ApiKey, Ended, Grant, Invitation, Password, Purpose, Session
-from portvakt.model.change import (
-    AddRevocation,
-    AddUser,
-    ChangeUser,
-    EndInvitation,
-    EndSession,
-    Note,
-    RevokeApiKey,
-    RevokeGrant,
-    SetPassword,
-    SetUser,
-    SetUserDisabled,
-)
+from portvakt.model.behalf_change import AddRevocation, EndSession, RevokeApiKey, RevokeGrant, SetPassword
+from portvakt.model.change import AddUser, ChangeUser, EndInvitation, Note, SetUser, SetUserDisabled
 from portvakt.model.decision import Granted, Refused
 from portvakt.model.values import ApiKeyId, ClientId, GrantId, Instant, OrganisationNumber, SessionId, UserId
 from portvakt.protocol.govern.people import (
