@@ -17,7 +17,8 @@ from administered import ACME, ADMINISTRATOR, BAKERY, COMPANYS_PROGRAM, DEVELOPE
 from asgi_driver import call
 from browsers import signed_in
 from builders import NOW
-from issuing import a_client, known
+from issuing import LUCA, a_client, known
+from people_served import KARI
 from portvakt.model.behalf_change import EndSession
 from portvakt.model.change import AddOrganisation, AddUser, Applied, SetOrganisationDisabled, SetUser, SetUserDisabled
 from portvakt.model.nouns import Organisation, User
@@ -26,7 +27,7 @@ from portvakt.model.values import OrganisationNumber, UserId
 if TYPE_CHECKING:
     from administered import Administered, Role
     from html_pages import Form, Page
-    from people_served import Browser
+    from people_served import Browser, Served
     from portvakt.model.change import Change
 
 USERS = "/admin/acme/users"
@@ -102,6 +103,40 @@ async def test_U1_no_form_of_any_page_is_taken_from_elsewhere(administered: Admi
             ]
         assert set(statuses) == {403}, (form.action, form.fields.get("do"), statuses)
     assert what_is_kept(administered) == before
+
+
+async def test_U1_no_form_of_a_users_own_pages_is_taken_from_elsewhere(people: Served) -> None:
+    await people.tokens(LUCA)
+    browser, other = people.browser(LUCA), people.browser(LUCA)
+    for each in (browser, other):
+        await each.log_in(KARI)
+    paths = ("/account", "/connected", "/sessions", "/api-keys", "/logout")
+    forms = [form for path in paths for form in (await browser.get(path)).forms]
+    theirs = {form.action: form.fields["csrf"] for path in paths for form in (await other.get(path)).forms}
+    before = people.serving.rows(), await states(people)
+
+    assert {form.action for form in forms} >= {"/connected", "/sessions", "/api-keys", "/logout"}
+    for form in forms:
+        pages = [
+            *[await browser.post(form.action, pressed(form, csrf=csrf)) for csrf in ("", "x", theirs[form.action])],
+            *[
+                await browser.post(form.action, pressed(form), origin=origin)
+                for origin in ("null", "https://evil.example")
+            ],
+            *[
+                await browser.post(form.action, pressed(form), sec_fetch_site=site)
+                for site in ("cross-site", "same-site")
+            ],
+            await browser.post(form.action, pressed(form), content_type="text/plain"),
+        ]
+        assert [page.status for page in pages] == [403] * 8, (form.action, form.fields.get("do"))
+    assert (people.serving.rows(), await states(people)) == before
+
+
+async def states(people: Served) -> list[object]:
+    """Return what a user's pages may end."""
+    store, who = people.store, KARI.user_id
+    return [await store.sessions_of(LUCA.name, who), await store.grants_of_user(LUCA.name, who)]
 
 
 async def raw(browser: Browser, method: str, path: str, **headers: str) -> dict[str, str]:

@@ -35,6 +35,7 @@ VARIABLES = frozenset(
 )
 """What stands for something that is not kept, or not known. Whoever runs the request sets them."""
 
+_SHOWN_AT = ("/revoke", "/introspect")
 _OF_GRANT = {
     "authorization_code": [
         ("code", "$CODE"),
@@ -52,8 +53,9 @@ def corrected_curl(refused: RefusedRequest, issuer: Issuer, client: Client | Non
     provider = issuer.provider
     if path == provider.authorize_path:
         return _authorize(issuer, client)
-    if path in {"/revoke", "/introspect"}:
-        return _post(issuer, client, path, [("token", "$TOKEN")])
+    shown_at = next((each for each in _SHOWN_AT if refused.path.endswith(each)), "")
+    if shown_at and provider.authorize_path is not None:  # wherever it was shown: it may be another issuer's
+        return _post(issuer, client, shown_at, [("token", "$TOKEN")])
     if path == "/revocations":
         return _joined(issuer.url + path, ['--header "Authorization: Bearer $ACCESS_TOKEN"'])
     if path in provider.token_paths or refused.near == NearMiss.OTHER_ISSUER:

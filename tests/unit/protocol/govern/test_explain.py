@@ -108,6 +108,17 @@ def test_the_credentials_of_another_issuer_are_right_there() -> None:
     assert said.curl.startswith(f"curl {there.url}{there.provider.token_paths[0]} ")
 
 
+@pytest.mark.parametrize("path", ["/revoke", "/introspect"])
+def test_a_token_of_another_issuers_client_is_shown_there(path: str) -> None:
+    there = an_issuer("standard", name="acme-production", url="https://id.example/production")
+    refused = a_refusal(near=NearMiss.OTHER_ISSUER, hints={"issuer": there.name}, path=f"/acme{path}")
+
+    said = explain(refused, HERE, CLIENT, there)
+
+    assert said.curl.startswith(f"curl {there.url}{path} ")
+    assert 'token="$TOKEN"' in said.curl
+
+
 def arguments(curl: str) -> list[str]:
     """Return what a shell makes of it, each variable being its own name."""
     variables = {name[1:]: f"<{name[1:]}>" for name in VARIABLES}
