@@ -62,7 +62,7 @@ url = "{base_url}/standard"
 # colour = "#1d4f7c"
 # test = true  # its pages say that nothing here is real; on a host of its own
 
-# Who sends invitations and links to choose another password; without it they wait in the console's outbox.
+# Who sends invitations and links to choose another password; without it they wait for `portvakt user outbox`.
 # [mail]
 # host = "smtp.example.com"
 # from = "access@example.com"
