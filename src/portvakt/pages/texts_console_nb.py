@@ -261,8 +261,8 @@ CONSOLE_NB = {
     "console.key.next": "Neste",
     "console.key.signing": "Signerer",
     "console.key.retired": "Avløst",
-    "console.outbox_mails": "Lenker for å velge passord blir sendt på e-post av {host}. Det som står her, er ikke sendt "
-    "ennå, og blir prøvd igjen om noen sekunder.",
+    "console.outbox_mails": "Lenker for å velge passord blir sendt på e-post av {host}. Det som står her, er ikke "
+    "sendt ennå, og blir prøvd igjen om noen sekunder.",
     "console.outbox_no_mail": "Det blir ikke sendt e-post, for portvakt.toml har ingen tabell [mail]. Vis hver lenke, "
     "og send den til brukeren på en annen måte, og ikke til noen andre.",
     "console.outbox_why": "E-posttjeneren tok ikke imot noe ved siste forsøk:",
