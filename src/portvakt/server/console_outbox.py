@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from portvakt.pages import console as views
+from portvakt.server.console_people import inviting
 from portvakt.server.console_visit import LINES, path_with
-from portvakt.server.inviting import Inviting
-from portvakt.server.links import Links
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +29,7 @@ async def outbox_page(visit: Visit) -> None:
     if not visit.is_recent:  # whoever has the link can be that user
         await visit.log_in_again(path_with(here, done="again"))
         return
-    link = await _inviting(visit).waiting(form.get("user", ""))
+    link = await inviting(visit).waiting(form.get("user", ""))
     await visit.show(
         views.LinkShown(
             brand=visit.brand,
@@ -44,15 +43,9 @@ async def outbox_page(visit: Visit) -> None:
     )
 
 
-def _inviting(visit: Visit) -> Inviting:
-    desk = visit.desk
-    links = Links(issuer=visit.issuer, store=desk.store, clock=desk.clock, pepper=desk.pepper, key=desk.links_key)
-    return Inviting(links=links, actor=visit.actor, by=visit.by)
-
-
 async def _list(visit: Visit) -> None:
     here, mailing = f"{visit.root}/outbox", visit.installed.mailing
-    found = await _inviting(visit).outbox(after=visit.asked("after") or None, limit=LINES + 1)
+    found = await inviting(visit).outbox(after=visit.asked("after") or None, limit=LINES + 1)
     unsent: Mapping[UserId, str] = {} if mailing is None else mailing.unsent.to.get(visit.issuer.name, {})
     following = found[LINES - 1].user.id if len(found) > LINES else None
     await visit.show(

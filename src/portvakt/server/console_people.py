@@ -47,7 +47,8 @@ def _people(visit: Visit) -> People:
     return People(visit.issuer, visit.store, visit.desk.clock, visit.actor, visit.by)
 
 
-def _inviting(visit: Visit) -> Inviting:
+def inviting(visit: Visit) -> Inviting:
+    """Return what there is to do about links by which users choose a password."""
     desk = visit.desk
     links = Links(issuer=visit.issuer, store=desk.store, clock=desk.clock, pepper=desk.pepper, key=desk.links_key)
     return Inviting(links=links, actor=visit.actor, by=visit.by)
@@ -72,7 +73,7 @@ async def _users(visit: Visit) -> None:
             person = await _people(visit).create(email, wish)
             await visit.go(path_with(f"{here}/{person.user.id}", done=views.PersonDone.CREATED.value))
         else:
-            await _show_link(visit, await _inviting(visit).invite(email, wish), _adding(visit, email, roles))
+            await _show_link(visit, await inviting(visit).invite(email, wish), _adding(visit, email, roles))
     except Refusal as refusal:
         await _show_users(visit, refusal.refused, email=email, roles=roles)
 
@@ -150,7 +151,7 @@ async def _profile(visit: Visit, user_id: str) -> None:
         return
     try:
         if form.get("do") == "link":
-            link = await _inviting(visit).reset(user_id)
+            link = await inviting(visit).reset(user_id)
             await _show_link(visit, link, _acts(visit, link.user).link)
             return
         done = await _act_on_user(visit, user_id, form)
