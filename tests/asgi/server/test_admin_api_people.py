@@ -114,6 +114,8 @@ async def test_an_administrator_says_who_belongs_to_the_organisation(administere
 
     code = member_code(administered.served.application._pepper, ACME.name, other.user_id, NOW).reveal()
     added = await ask("POST", members, {"user": code, "administrator": True})
+    again = await administered.ask(OPERATOR, "POST", members, {"user": code})
+    assert again.json() == added.json()
     assert (added.status, added.json()["administrator"]) == (201, True)
     taken = await ask("PATCH", f"{members}/{other.user_id}", {"administrator": False})
     assert taken.json()["administrator"] is False
