@@ -78,17 +78,17 @@ async def create_client(ask: Ask) -> Answer:
     """Make a client."""
     body = ask.body
     organisation = body.get("organisation")
-    owner = await _owner(ask, body.get("owner"))
     expires_in = body.get("expires_in", DEFAULT_LIFE)
     wish = replace(merged(Wish(name=""), body), expires_in=None if expires_in is None else Seconds(expires_in))
+    owner = await _owner(ask, wish)
     number = None if organisation is None else OrganisationNumber(organisation)
     new = await clients_of(ask).create(wish, owner, organisation=number)
     return _new(ask, new, 201)
 
 
-async def _owner(ask: Ask, named: str | None) -> User:
+async def _owner(ask: Ask, wish: Wish) -> User:
     """Return whose a new client is to be: by default theirs who ask, with a user at the issuer if they had none."""
-    who, store, name = ask.who, ask.office.store, ask.issuer.name
+    who, store, name, named = ask.who, ask.office.store, ask.issuer.name, ask.body.get("owner")
     if named is not None and ask.who.actor.operator:
         found = await (store.user_by_email(name, named) if "@" in named else store.user(name, UserId(named)))
         if found is None:
@@ -101,6 +101,7 @@ async def _owner(ask: Ask, named: str | None) -> User:
     known = await store.user_by_email(name, who.user.email)
     if known is not None:
         return known
+    await clients_of(ask).check(wish, ask.body.get("organisation"))
     people = People(ask.issuer, store, ask.office.clock, who.actor, who.by)
     return (await people.create(who.user.email)).user
 

@@ -19,6 +19,7 @@ from portvakt.protocol.govern.clients import (
     end_grants,
     set_enabled,
     wish_of,
+    wrong_wish,
 )
 from portvakt.protocol.govern.secrets import RANDOM_OCTETS, NewSecret, revoke_secret, rotate_secret
 from portvakt.server.act import act
@@ -59,6 +60,14 @@ class Clients:
     pepper: bytes = field(repr=False)
     actor: Actor = AT_THE_COMMAND_LINE
     by: By = NOBODY
+
+    async def check(self, wish: Wish, organisation: str | None) -> None:
+        """Say no to what nobody's client can be, before somebody is made to own it."""
+        problem = wrong_wish(self.issuer, wish, self.actor)
+        if problem:
+            raise Refusal(Refused(INVALID_REQUEST, problem, reason=problem))
+        if organisation is not None:
+            found("organisation", await self.store.organisation(self.issuer.name, OrganisationNumber(organisation)))
 
     async def create(self, wish: Wish, owner: User, *, organisation: str | None = None) -> NewSecret:
         """Make a client of a user's, or of an organisation's."""

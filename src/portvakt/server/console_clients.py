@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from portvakt.model.nouns import ClientFacts, User
     from portvakt.pages.console import Crumb
+    from portvakt.protocol.govern.clients import Wish
     from portvakt.protocol.govern.secrets import NewSecret
     from portvakt.server.console_visit import Visit
 
@@ -145,8 +146,9 @@ async def _create(visit: Visit) -> None:
         if OWN_SCOPES & set(wish.scopes) and not visit.is_recent:  # its secret would administer for as long as it lives
             await visit.log_in_again(f"{visit.clients_url}/new")
             return
-        owner = await _owner(visit, filled)
-        made = await visit.clients.create(wish, owner, organisation=filled.organisation.strip() or None)
+        organisation = filled.organisation.strip() or None
+        owner = await _owner(visit, filled, wish, organisation)
+        made = await visit.clients.create(wish, owner, organisation=organisation)
     except Refusal as refusal:
         visit.call.refused = refusal.refused
         await visit.show(client_form(visit, filled, crumbs, choices=choices, problem=refusal.refused))
@@ -154,12 +156,13 @@ async def _create(visit: Visit) -> None:
     await _show_secret(visit, made, client_form(visit, filled, ()).means, older_end=None)
 
 
-async def _owner(visit: Visit, filled: views.Filled) -> User:
+async def _owner(visit: Visit, filled: views.Filled, wish: Wish, organisation: str | None) -> User:
     if not visit.actor.operator:
         return visit.facts.user
     name, email = visit.issuer.name, filled.owner.strip() or visit.facts.user.email
     known = await visit.store.user_by_email(name, email)
     if known is None and email == visit.facts.user.email:  # the operator, who is to have a user at this issuer, too
+        await visit.clients.check(wish, organisation)
         people = People(visit.issuer, visit.store, visit.desk.clock, visit.actor, visit.by)
         return (await people.create(email)).user
     return found("user", known)

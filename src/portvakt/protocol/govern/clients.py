@@ -100,7 +100,7 @@ def create_client(  # noqa: PLR0913  each is a fact of its own, and all but thre
     With `organisation` it belongs to that one, and the owner is who made it. `held`: how many clients it has, or else
     the owner; for an operator it does not matter.
     """
-    problem = _wrong_wish(issuer, wish, actor)
+    problem = wrong_wish(issuer, wish, actor)
     if problem:
         return Refused(INVALID_REQUEST, problem, reason=problem)
     if held >= MOST_CLIENTS and not actor.operator:
@@ -161,7 +161,7 @@ def change_client(
     whoever holds a secret would be locked out, or a program that anybody can read would be trusted with one.
     """
     client = facts.client
-    problem = _wrong_wish(issuer, wish, actor, was=client)
+    problem = wrong_wish(issuer, wish, actor, was=client)
     public = ClientAuthentication.NONE
     if not problem and (wish.authentication is public) is not (client.authentication is public):
         problem = "A public client stays public, and one with a secret keeps it: make a new client instead."
@@ -233,7 +233,7 @@ def delete_client(facts: ClientFacts, *, now: Instant) -> Granted[None]:
     return Granted(None, changes)
 
 
-def _wrong_wish(issuer: Issuer, wish: Wish, actor: Actor, was: Client | None = None) -> str:
+def wrong_wish(issuer: Issuer, wish: Wish, actor: Actor, was: Client | None = None) -> str:
     """Return what is wrong with a wish, or an empty text. `was`: the client that it would change."""
     named = wish.name and wish.name == wish.name.strip() and wish.name.isprintable()
     if not named or len(wish.name) > NAME_CHARACTERS:
