@@ -39,7 +39,11 @@ FAILURES_OF_ADDRESS = Quota(1000, Seconds(60))
 """Failed authentications of all clients from one address: who guesses ids makes no end of store reads."""
 
 PATIENCE = 0.5
-"""Seconds that a refusal of the head waits for a small body, which says whose request it was."""
+"""Seconds that a refusal of the head waits for a small body, which says whose request it was.
+
+Most bodies came with the head, or come right behind it, as from a program that sends the two apart. The rest cannot be
+read once the reply has left: an answer before the end of its request closes the connection (RFC 9112 §9.6).
+"""
 
 _BODIES = frozenset(body.value.encode() for body in Body)
 _FEW_DIGITS = 4
