@@ -133,7 +133,7 @@ EN = {
     "home.connected": "See which applications may act for you, and revoke their access.",
     "home.api_keys": "Make and revoke keys for programs of your own.",
     "home.member_code": "Your code",
-    "home.member_code_text": "Who administers a company can add you to it with this code, until tomorrow has passed.",
+    "home.member_code_text": "A company's administrator can add you with this code, until the end of tomorrow.",
     "home.sessions": "See in how many browsers you are logged in, and log out of them.",
     "connected.title": "Connected applications",
     "connected.lead": "These applications may act for you. "
