@@ -7,7 +7,7 @@ The same pages as the console's, over the same decisions, for whoever is logged 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from portvakt.pages import console as views
@@ -45,7 +45,7 @@ class Applications:
             await desk.go(call, send, log_in_url(desk.root, where(call)))
             return
         administers = await desk.store.administered(desk.issuer.name, facts.user.id)
-        actor = actor_of(facts.user, OWN, administers)
+        actor = replace(actor_of(facts.user, OWN, administers), operator=False)  # operators have their console
         frame = self._frame(facts)
         if not (actor.developer or actor.administers):
             await stop(desk, call, send, facts, frame, views.Stop.DEVELOPER)

@@ -18,6 +18,7 @@ from administered import (
     MEMBER,
     OPERATOR,
     OTHERS_ADMINISTRATOR,
+    OWN,
 )
 from browsers import a_browser, admin, signed_in
 from issuing import known
@@ -147,6 +148,23 @@ async def test_Z2_a_developer_gives_themselves_neither_a_quota_nor_a_scope_of_an
     ]
 
     assert [page.status for page in pages] == [400, 400, 200]  # whose it is, a developer does not say
+
+
+async def test_an_operator_who_is_a_developer_too_has_in_the_settings_what_developers_have(
+    administered: Administered,
+) -> None:
+    store = administered.served.store
+    user = await store.user(OWN.name, OPERATOR.user_id)
+    assert user is not None
+    both: list[Change] = [SetUser(replace(user, roles=frozenset({"operator", "developer"})))]
+    assert await store.apply(both) == Applied()
+    browser, settings = await signed_in(administered, OPERATOR), f"/{OWN.name}/settings"
+
+    new = (await browser.get(f"{settings}/advanced/new")).form("/new")
+    console = (await browser.get(f"/admin/{OWN.name}/clients/new")).form("/new")
+
+    assert "owner" not in new.fields
+    assert "owner" in console.fields
 
 
 async def test_who_loses_the_role_loses_the_pages(administered: Administered) -> None:
