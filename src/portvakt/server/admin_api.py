@@ -81,7 +81,6 @@ _FAULT = Refused("server_error", "The server could not answer. Try again.", 503)
 
 
 def admin_api(
-    *,
     own: Issuer,
     issuers: Sequence[Issuer],
     store: Store,

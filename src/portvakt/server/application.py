@@ -267,16 +267,9 @@ class Application:
 
     def _route_administration(self, secret: Secret) -> None:
         areas = areas_of(self.issuers, self._desk, self._uses, self._sealing, self._mailing)
+        quotas = Quotas(self.windows, self._failures)
         for own in (issuer for issuer in self.issuers if issuer.name == OWN):
-            api = admin_api(
-                own=own,
-                issuers=self.issuers,
-                store=self._store,
-                copy=self.copy,
-                quotas=Quotas(self.windows, self._failures),
-                clock=self.clock,
-                secret=secret,
-            )
+            api = admin_api(own, self.issuers, self._store, self.copy, quotas, self.clock, secret)
             areas = {own.api_url: api, **areas}  # the API stands below the console, and is looked for first
         for url, area in areas.items():
             self._route(url, area)
