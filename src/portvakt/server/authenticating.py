@@ -42,7 +42,7 @@ PATIENCE = 0.5
 """Seconds that a refusal of the head waits for a small body, which says whose request it was.
 
 Most bodies came with the head, or come right behind it, as from a program that sends the two apart. The rest cannot be
-read once the reply has left: an answer before the end of its request closes the connection (RFC 9112 §9.6).
+read once the reply has left: an answer before the end of its request closes the connection (RFC 9112 §9.3).
 """
 
 _BODIES = frozenset(body.value.encode() for body in Body)
