@@ -17,7 +17,7 @@ from portvakt.pages.colour import shades
 from portvakt.pages.front import Front
 from portvakt.pages.locale import LOCALES, choose_locale, date, date_and_time, iso
 from portvakt.pages.shown import application_url, grouped, host_of, is_on_this_device, own_path, shown
-from portvakt.pages.static import CONSOLE_STYLESHEET, STYLESHEET
+from portvakt.pages.static import CONSOLE_SCRIPT, CONSOLE_STYLESHEET, STYLESHEET
 from portvakt.pages.texts import SCOPES, text
 from portvakt.pages.views import (
     AlreadyAnswered,
@@ -158,6 +158,7 @@ def render(view: View | ConsoleView, locale: Locale, *, other_language: str | No
         light=shades(view.brand.colour)[0],
         stylesheet=STYLESHEET,
         console_stylesheet=CONSOLE_STYLESHEET,
+        console_script=CONSOLE_SCRIPT,
     )
     policy = ("content-security-policy", _policy(view, style))
     return Reply(_status(view), (*_HEADERS, policy), body.encode())
@@ -186,12 +187,17 @@ def _status(view: View | ConsoleView) -> int:
 
 
 def _policy(view: View | ConsoleView, style: str) -> str:
-    """Return the Content-Security-Policy (level 3). The one inline part, the brand's colours, is allowed by hash."""
+    """Return the Content-Security-Policy (level 3). The one inline part, the brand's colours, is allowed by hash.
+
+    Only pages of administration may run a script: ours. Where somebody logs in or consents, none does.
+    """
     digest = b64encode(hashlib.sha256(style.encode()).digest()).decode()
     redirect_uri = view.redirect_uri if isinstance(view, LogIn | Consent) else None
     targets = "'self'" if redirect_uri is None else f"'self' {_ways_back(redirect_uri)}"
+    administers = isinstance(view, console.ConsoleView) and not isinstance(view, Front)
+    script = "script-src 'self'; " if administers else ""
     return (
-        f"default-src 'none'; style-src 'self' 'sha256-{digest}'; img-src 'self' data:; "
+        f"default-src 'none'; {script}style-src 'self' 'sha256-{digest}'; img-src 'self' data:; "
         f"form-action {targets}; frame-ancestors 'none'; base-uri 'none'"
     )
 

@@ -25,7 +25,7 @@ _ROOT = re.compile(r"(?:/[A-Za-z0-9._~-]+)*", re.ASCII)
 class Brand:
     """Whose pages these are.
 
-    `root`: the path of the issuer's URL, "" or like "/luca-test"; the stylesheet and the pages' own links are under it
+    `root`: the path of the issuer's URL, "" or like "/luca-test"; what pages load and their own links are under it
     (/static, /account, /connected, /api-keys, /sessions, /logout).
     `colour`: the accent, as #rrggbb; where it would be hard to read, a lighter or darker shade of it is used.
     `logo`: a small raster picture as a data URL (at most 64 KiB), None for a mark with the first letter of the name.

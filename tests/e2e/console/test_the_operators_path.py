@@ -70,6 +70,8 @@ def test_an_operator_walks_the_seeds_path_from_users_to_a_revoked_secret(running
     status, body = curl_json(first)
     variables = unquote(str(page.locator("a[download]").get_attribute("href")))
 
+    assert page.locator("button.copy").count() == len(("id", "secret", "curl", "as API call", "as command"))
+    assert page.locator("button.copy:visible").count() == 0  # a button is for browsers that run our script
     assert '"grant_type": "client_credentials"' in first
     assert status == 200
     assert json.loads(body).keys() == {"access_token", "token_type", "expires_in"}

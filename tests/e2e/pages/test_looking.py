@@ -77,6 +77,43 @@ def test_U6_pages_load_from_their_own_server_alone_and_break_no_rule_of_theirs(
     assert said == []
 
 
+@pytest.mark.parametrize(("locale", "label", "done"), [("en", "Copy", "Copied"), ("nb", "Kopier", "Kopiert")])
+def test_what_is_shown_once_is_copied_by_a_button_that_says_so(
+    chromium: Browser, pages: PageServer, locale: Locale, label: str, done: str
+) -> None:
+    context = chromium.new_context(permissions=["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    page.goto(pages.at("console_secret", locale))
+    page.click(".page > .means summary")
+    copied, said = [], []
+    for button in page.get_by_role("button", name=label).all():
+        button.press("Enter")
+        said.append(page.locator(".copied:text-matches('.')").inner_text())
+        copied.append(page.evaluate("navigator.clipboard.readText()"))
+    shown = [page.locator(f"#{one}").input_value() for one in ("client_id", "client_secret", "curl")]
+    others = page.locator(".means pre").all_inner_texts()
+    context.close()
+
+    assert copied == [*shown, *others]
+    assert said == [done] * len(copied)
+
+
+@pytest.mark.parametrize("field", ["#client_secret", ".means pre >> nth=0"])
+def test_where_there_is_no_clipboard_the_button_selects(chromium: Browser, pages: PageServer, field: str) -> None:
+    context = chromium.new_context()
+    page = context.new_page()
+    page.add_init_script("Object.defineProperty(Navigator.prototype, 'clipboard', {value: undefined})")
+    page.goto(pages.at("console_secret", "en"))
+    page.click(".page > .means summary")
+    page.locator(f"{field} >> xpath=following-sibling::button").click()
+    said, selected = page.locator(".copied:text-matches('.')").inner_text(), page.evaluate("`${getSelection()}`")
+    one = page.locator(field)
+    text, focused = one.evaluate("one => one.value ?? one.innerText"), one.evaluate("one => one.matches(':focus')")
+    context.close()
+
+    assert (said, selected, focused) == ("Selected, ready to be copied", text, True)
+
+
 def test_the_stylesheet_is_asked_for_once(chromium: Browser, pages: PageServer) -> None:
     context = chromium.new_context()
     page = context.new_page()

@@ -16,7 +16,7 @@ from pages_shown_console import CONSOLE_SAMPLES
 from portvakt.pages.console import ConsoleView
 from portvakt.pages.locale import LOCALES
 from portvakt.pages.render import render
-from portvakt.pages.static import CONSOLE_STYLESHEET, FILES, STYLESHEET
+from portvakt.pages.static import CONSOLE_SCRIPT, CONSOLE_STYLESHEET, FILES, STYLESHEET
 from portvakt.pages.views import Company, Problem, View
 
 if TYPE_CHECKING:
@@ -117,11 +117,12 @@ def test_H3_U4_U6_every_page_goes_out_under_headers_that_let_it_do_nothing_else(
     assert "frame-ancestors 'none'" in policy
     assert "base-uri 'none'" in policy
     assert "unsafe" not in policy
-    assert "script-src" not in policy
+    scripts = re.findall(r"script-src[^;]*", policy)
+    assert scripts == (["script-src 'self'"] if name in CONSOLE_SAMPLES else [])
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_U6_a_page_loads_our_stylesheet_and_nothing_else_and_runs_nothing(name: str) -> None:
+def test_U6_a_page_loads_our_files_and_nothing_else_and_only_administration_runs_one(name: str) -> None:
     reply = render(SAMPLES[name], "nb")
     found = Page(reply)
 
@@ -130,7 +131,10 @@ def test_U6_a_page_loads_our_stylesheet_and_nothing_else_and_runs_nothing(name: 
     sheets = (STYLESHEET, CONSOLE_STYLESHEET) if name in CONSOLE_SAMPLES else (STYLESHEET,)
     assert loaded == [f"{SAMPLES[name].brand.root}/static/{sheet}" for sheet in sheets]
     assert all(str(address).startswith("data:image/svg+xml,") for address in others)
-    assert {tag for tag, _ in found.tags} & {"script", "iframe", "object", "embed", "base", "img", "svg"} == set()
+    scripts = [f"{SAMPLES[name].brand.root}/static/{CONSOLE_SCRIPT}"] if name in CONSOLE_SAMPLES else []
+    assert [a.get("src") for tag, a in found.tags if tag == "script"] == scripts
+    assert reply.body.count(b"<script") == len(scripts)
+    assert {tag for tag, _ in found.tags} & {"iframe", "object", "embed", "base", "img", "svg"} == set()
     assert [a for _, a in found.tags if "style" in a or any(one.startswith("on") for one in a)] == []
 
 
@@ -149,6 +153,24 @@ def test_the_stylesheet_is_named_by_its_own_hash_and_loads_nothing() -> None:
     assert sha256(style).hexdigest()[:16] in STYLESHEET
     assert b"url(" not in style
     assert b"@import" not in style
+
+
+def test_U6_the_script_is_named_by_its_own_hash_loads_nothing_and_writes_no_html() -> None:
+    media, script = FILES[CONSOLE_SCRIPT]
+
+    assert media == "text/javascript; charset=utf-8"
+    assert sha256(script).hexdigest()[:16] in CONSOLE_SCRIPT
+    assert not re.search(rb"import|fetch|eval|innerHTML|document\.write|://", script)
+
+
+@pytest.mark.parametrize("name", CONSOLE_SAMPLES)
+def test_what_can_be_copied_has_a_button_that_only_the_script_shows(name: str) -> None:
+    tags = page(SAMPLES[name]).tags
+
+    copied = [one for one in tags if one[0] == "pre" or (one[0] in {"input", "textarea"} and "readonly" in one[1])]
+    buttons = [attributes for _, attributes in tags if "data-copied" in attributes]
+    assert len(buttons) == len(copied)
+    assert all("hidden" in one and one["type"] == "button" for one in buttons)
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
