@@ -169,6 +169,8 @@ def client(**changes: object) -> views.ClientPage:
         token_quota="",
         created=Instant(NOW - 90 * DAY),
         enabled=True,
+        enables=False,
+        disables=True,
         secrets=SECRETS,
         earliest="2026-11-23",
         change_url=f"{here}/change",
@@ -591,8 +593,14 @@ CONSOLE_SAMPLES: dict[str, ConsoleView] = {
     "console_secret_public": shown(client_secret=None, ends=None),
     "console_client": client(),
     "console_client_disabled": client(
-        enabled=False, secrets=(), done=views.Done.DISABLED, organisation="Fjord & Fjell AS", token_quota="100/3600s"
+        enabled=False,
+        enables=True,
+        secrets=(),
+        done=views.Done.DISABLED,
+        organisation="Fjord & Fjell AS",
+        token_quota="100/3600s",
     ),
+    "console_client_disabled_by_operator": client(enabled=False, disables=False, owner_url=None),
     "console_client_public": client(
         public=True,
         secrets=(),

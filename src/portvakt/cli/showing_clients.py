@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from portvakt.cli.outcome import say, say_json
 from portvakt.cli.times import rfc3339
 from portvakt.model.values import Instant, Seconds
+from portvakt.protocol.govern.told import disabled_by
 
 if TYPE_CHECKING:
     from portvakt.model.nouns import ClientFacts, ClientSecret
@@ -34,6 +35,7 @@ def describe(facts: ClientFacts, now: Instant) -> dict[str, Any]:
         "default_scopes": list(client.default_scopes),
         "token_quota": _spelled(client.token_quota),
         "enabled": client.disabled_at is None,
+        "disabled_by": disabled_by(client),
         "created": rfc3339(client.created_at),
         "secrets": [describe_secret(secret, now) for secret in facts.secrets],
     }

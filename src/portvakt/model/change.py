@@ -72,18 +72,19 @@ class ChangeClient:
 
 @dataclass(frozen=True, slots=True)
 class SetClientDisabled:
-    """Set `disabled_at`; None enables the client. Lost if there is no such client."""
+    """Set `disabled_at` and by whom; None enables the client. Lost if there is no such client."""
 
     issuer: IssuerName
     client_id: ClientId
     disabled_at: Instant | None
+    by_operator: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class SetClient:
-    """Write what a client's owner may change: all but its id, issuer, `created_at`, `disabled_at` and version.
+    """Write what a client's owner may change: all but its id, issuer, version, and when and by whom it was disabled.
 
-    Lost if there is no such client.
+    When it was made stays, too. Lost if there is no such client.
     """
 
     client: Client

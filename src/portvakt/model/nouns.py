@@ -124,7 +124,8 @@ class Client:
     `scopes` is what it may ask for, `default_scopes` what it gets when it asks for none, `grants` the
     grant types that it may use, `redirect_uris` where users may be sent back to. `token_quota` is its own,
     instead of the issuer's. `version` counts changes: a change made on an older version is lost. A client that
-    was deleted is found by nobody; its id is never given again.
+    was deleted is found by nobody; its id is never given again. What is `disabled_by_operator`, as far as it is
+    disabled at all, its owner does not enable.
     """
 
     id: ClientId
@@ -141,6 +142,7 @@ class Client:
     token_quota: Quota | None = None
     created_at: Instant
     disabled_at: Instant | None = None
+    disabled_by_operator: bool = False
     version: int = 1
 
 

@@ -278,7 +278,8 @@ class ClientPage:
     """A client and its secrets.
 
     Forms post `version`, `do` (rotate, revoke, disable, enable, delete) and, as each needs: `grace` (seconds) and
-    `expires`, `until` as in `ClientForm`; `secret` (its id); `confirm` (the client's name).
+    `expires`, `until` as in `ClientForm`; `secret` (its id); `confirm` (the client's name). `enables`, `disables`:
+    whether who looks may do that now; where they may do neither, an operator disabled it.
     """
 
     brand: Brand
@@ -300,6 +301,8 @@ class ClientPage:
     token_quota: str
     created: Instant
     enabled: bool
+    enables: bool
+    disables: bool
     secrets: tuple[SecretLine, ...]
     earliest: str
     change_url: str

@@ -206,6 +206,8 @@ CONSOLE_EN = {
     "console.danger": "Danger zone",
     "console.disable": "Disable client",
     "console.disable_text": "It is refused until it is enabled again, and its tokens with it.",
+    "console.disable_owners": "Its owner disabled it and may enable it. Disable it too, and only an operator may.",
+    "console.disabled_by_operator": "An operator disabled it, and only an operator enables it again: ask them.",
     "console.enable": "Enable client",
     "console.enable_text": "It may get tokens again.",
     "console.delete": "Delete client",

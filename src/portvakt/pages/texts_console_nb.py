@@ -207,6 +207,10 @@ CONSOLE_NB = {
     "console.danger": "Faresone",
     "console.disable": "Deaktiver klient",
     "console.disable_text": "Den blir avvist til den aktiveres igjen, og tokenene dens med den.",
+    "console.disable_owners": "Eieren har deaktivert den og kan aktivere den. Deaktiverer du den også, kan bare en "
+    "operatør det.",
+    "console.disabled_by_operator": "En operatør har deaktivert den, og bare en operatør kan aktivere den igjen: spør "
+    "dem.",
     "console.enable": "Aktiver klient",
     "console.enable_text": "Den kan få tokener igjen.",
     "console.delete": "Slett klient",

@@ -130,6 +130,7 @@ _CLIENT: Mapping[str, Shape] = {
     "redirect_uris": {"type": "array", "items": text()},
     "token_quota": or_null(_QUOTA),
     "enabled": FLAG,
+    "disabled_by": or_null(one_of(("owner", "operator"))),
     "created": MOMENT,
     "version": {"type": "integer"},
     "secrets": {"type": "array", "items": of("Secret")},

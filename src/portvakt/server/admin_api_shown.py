@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from portvakt.model.values import Seconds
 from portvakt.protocol.govern.keys import state_of
+from portvakt.protocol.govern.told import disabled_by
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,6 +62,7 @@ def show_client(facts: ClientFacts, now: Instant) -> dict[str, Any]:
         "redirect_uris": list(client.redirect_uris),
         "token_quota": _quota(client.token_quota),
         "enabled": client.disabled_at is None,
+        "disabled_by": disabled_by(client),
         "created": moment(client.created_at),
         "version": client.version,
         "secrets": [show_secret(secret, now) for secret in facts.secrets],

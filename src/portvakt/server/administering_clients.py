@@ -147,10 +147,10 @@ class Clients:
         return await self._act(client_id, version, decide)
 
     async def set_enabled(self, client_id: str, enabled: bool, *, version: int | None = None) -> ClientFacts:
-        """Enable or disable a client."""
+        """Enable or disable a client. 403: an operator disabled it, and this is none."""
 
         def decide(facts: ClientFacts) -> Granted[ClientFacts] | Refused:
-            return set_enabled(facts, enabled=enabled, now=self.clock())
+            return set_enabled(facts, enabled=enabled, actor=self.actor, now=self.clock())
 
         return await self._act(client_id, version, decide)
 

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from portvakt.model.nouns import ClientAuthentication
 from portvakt.model.values import Instant, Seconds
 from portvakt.pages import console as views
+from portvakt.protocol.govern.clients import disables, enables
 from portvakt.protocol.govern.secrets import IN_USE, lives
 from portvakt.server.as_curl import option
 from portvakt.server.console_forms import life_by_other_means, spelled
@@ -54,6 +55,8 @@ def client_page(
         token_quota=spelled(client.token_quota),
         created=client.created_at,
         enabled=client.disabled_at is None,
+        enables=enables(client, visit.actor),
+        disables=disables(client, visit.actor),
         secrets=tuple(_line(visit, facts, secret, now) for secret in reversed(facts.secrets)),
         earliest=tomorrow(now),
         change_url=f"{here}/change",

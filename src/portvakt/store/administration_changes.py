@@ -40,7 +40,7 @@ OfOrganisation = AddOrganisation | ChangeOrganisation | SetOrganisation | SetOrg
 OfMember = AddMember | SetAdministrator | RemoveMember
 AdministrationChange = OfUser | OfClient | OfOrganisation | OfMember | Note
 
-NEVER_SET = {"issuer", "id", "number", "created_at", "disabled_at", "version"}
+NEVER_SET = {"issuer", "id", "number", "created_at", "disabled_at", "disabled_by_operator", "version"}
 """What a change of a whole noun leaves: others decide it, each with a change of its own."""
 
 
@@ -83,8 +83,9 @@ def _of_client(change: OfClient) -> Update:
             row = row_of_client(client)
             said = {name: value for name, value in row.items() if name not in NEVER_SET}
             return _client(client.issuer, client.id).values(said)
-        case SetClientDisabled(issuer, client_id, disabled_at):
-            return _client(issuer, client_id).values(disabled_at=checked_end(disabled_at))
+        case SetClientDisabled(issuer, client_id, disabled_at, by_operator):
+            said = {"disabled_at": checked_end(disabled_at), "disabled_by_operator": by_operator}
+            return _client(issuer, client_id).values(said)
         case DeleteClient(issuer, client_id, deleted_at):
             return _client(issuer, client_id).values(deleted_at=checked_moment(deleted_at))
         case RevokeSecret(issuer, client_id, secret_id, revoked_at):

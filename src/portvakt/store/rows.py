@@ -88,6 +88,7 @@ def row_of_client(client: Client) -> Fields:
         "name_key": search_key(client.name),
         "organisation": None if client.organisation is None else checked_id(client.organisation),
         "token_quota": _quota_text(client.token_quota),
+        "disabled_by_operator": client.disabled_by_operator,
     }
 
 
@@ -179,6 +180,7 @@ def client_from(row: Mapping[Any, Any]) -> Client:
         token_quota=_quota_from(row["token_quota"]),
         created_at=Instant(row["created_at"]),
         disabled_at=row["disabled_at"],
+        disabled_by_operator=row["disabled_by_operator"],
         version=row["version"],
     )
 

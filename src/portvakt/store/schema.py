@@ -81,6 +81,7 @@ CLIENTS = Table(
     Column("name_key", KEY, nullable=False, server_default=text("''")),
     Column("organisation", NAME),
     Column("token_quota", Text),  # JSON: [requests, seconds]
+    Column("disabled_by_operator", Boolean, nullable=False, server_default=false()),
     Column("deleted_at", BigInteger),  # the row stays: its id is not given again, and what refers to it stays whole
     PrimaryKeyConstraint("issuer", "id", name="pk_clients"),
     ForeignKeyConstraint(("issuer", "owner"), ("users.issuer", "users.id"), name="fk_clients_owner"),

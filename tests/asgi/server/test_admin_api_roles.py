@@ -241,6 +241,32 @@ async def test_Z2_a_route_is_for_those_whose_it_is_and_not_there_for_others(
                 assert answer.status == 404
 
 
+@pytest.mark.parametrize("about", CLIENTS)
+async def test_Z2_what_an_operator_disabled_no_owner_enables_and_what_an_owner_did_both_do(
+    all_together: Administered, about: str
+) -> None:
+    administered, (client_id, may) = all_together, CLIENTS[about]
+    company = COMPANIES[about][0] if about in COMPANIES else None
+    await administered.served.store.apply(a_client(ACME, f"{about}s", owner=DEVELOPER.user_id, organisation=company))
+
+    async def ask(who: Role, what: str) -> tuple[int, str | None]:
+        answer = await administered.ask(who, "POST", f"/issuers/acme/clients/{client_id}/{what}")
+        return answer.status, answer.json().get("disabled_by", answer.json().get("detail"))
+
+    refused = (403, "An operator disabled this client, and only an operator enables it again: ask them.")
+    for who in may:
+        named = "operator" if who is OPERATOR else "owner"
+        for enables in may:
+            assert await ask(who, "disable") == (200, named)
+            theirs = named == "owner" or enables is OPERATOR
+            assert await ask(enables, "enable") == ((200, None) if theirs else refused), (who, enables)
+            assert await ask(OPERATOR, "enable") == (200, None)
+        await ask(who, "disable")
+        assert await ask(OPERATOR, "disable") == (200, "operator")  # it is the operator's from now on
+        assert await ask(who, "disable") == (200, "operator")
+        assert await ask(OPERATOR, "enable") == (200, None)
+
+
 def _is_about_what_is_inside(operation: Operation, problem: dict[str, Any]) -> bool:
     """Whether they got as far as to what is not there."""
     inside = {"endSession": "session", "revokeSecret": "secret"}.get(operation.name, "")

@@ -28,6 +28,7 @@ from portvakt.model.values import ClientId
 if TYPE_CHECKING:
     from administered import Administered, Role
     from html_pages import Page
+    from people_served import Browser
     from portvakt.model.change import Change
 
 SETTINGS = "/acme/settings"
@@ -91,6 +92,32 @@ async def test_Z2_no_form_changes_what_is_anothers(administered: Administered, d
 
     assert page.status == 404
     assert await administered.served.store.client_facts(ACME.name, ClientId(others)) == before
+
+
+async def test_Z2_the_owner_of_what_an_operator_disabled_reads_so_and_finds_no_way_to_enable_it(
+    administered: Administered,
+) -> None:
+    client_id = known(ACME, DEVELOPER.label).client_id
+    owner, operator = await signed_in(administered, DEVELOPER), await signed_in(administered, OPERATOR)
+
+    async def dos(browser: Browser, path: str) -> tuple[Page, set[str]]:
+        page = await browser.get(path)
+        return page, {form.fields.get("do", "") for form in page.forms} & {"enable", "disable"}
+
+    mine, consoles = page_of(DEVELOPER), f"/admin/acme/clients/{client_id}"
+    page, before = await dos(owner, mine)
+    await owner.submit(page.form(mine), do="disable", confirm="")
+    own, may = await dos(owner, mine)
+    page, takes = await dos(operator, consoles)
+    await operator.submit(page.form(consoles), do="disable", confirm="")
+    seen, left = await dos(owner, mine)
+    tried = await owner.submit(own.form(mine), do="enable", version="3", confirm="")
+    page, operators = await dos(operator, consoles)
+
+    assert (before, may, takes, left, operators) == ({"disable"}, {"enable"}, {"enable", "disable"}, set(), {"enable"})
+    assert "An operator disabled it, and only an operator enables it again: ask them." in seen.text
+    assert tried.status == 403
+    assert "only an operator enables it again" in tried.text
 
 
 async def test_who_is_not_logged_in_logs_in_and_comes_to_the_settings(administered: Administered) -> None:

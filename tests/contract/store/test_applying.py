@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +17,7 @@ from portvakt.model.change import (
     ExpireSecret,
     Lost,
     RetireKey,
+    SetClient,
     SetClientDisabled,
 )
 from portvakt.model.values import ClientId, Instant, KeyId, SecretId, UserId
@@ -92,14 +94,16 @@ async def test_a_changed_client_has_the_next_version(kept: Store) -> None:
     assert (await facts_of_the_client(kept)).client.version == 2
 
 
-async def test_a_client_is_disabled_and_enabled(kept: Store) -> None:
-    await kept.apply([SetClientDisabled(ACME, CLIENT, Instant(50))])
-    disabled = await facts_of_the_client(kept)
-    await kept.apply([SetClientDisabled(ACME, CLIENT, None)])
-    enabled = await facts_of_the_client(kept)
+async def test_a_client_is_disabled_by_somebody_and_enabled(kept: Store) -> None:
+    seen = []
+    for disabled_at, by_operator in ((Instant(50), False), (Instant(60), True), (None, False)):
+        await kept.apply([SetClientDisabled(ACME, CLIENT, disabled_at, by_operator)])
+        client = (await facts_of_the_client(kept)).client
+        await kept.apply([SetClient(replace(client, disabled_at=Instant(9), disabled_by_operator=not by_operator))])
+        assert (await facts_of_the_client(kept)).client == client
+        seen.append((client.disabled_at, client.disabled_by_operator))
 
-    assert disabled.client.disabled_at == 50
-    assert enabled.client.disabled_at is None
+    assert seen == [(50, False), (60, True), (None, False)]
 
 
 async def test_the_end_of_a_secret_is_brought_forward_and_never_put_off(kept: Store) -> None:

@@ -63,6 +63,7 @@ def test_K4_a_client_is_written_with_moments_as_text_and_its_secret_by_both_ends
         "default_scopes": [],
         "token_quota": None,
         "enabled": True,
+        "disabled_by": None,
         "created": "2026-11-22T16:00:00Z",
         "secrets": [
             {

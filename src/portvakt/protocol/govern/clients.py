@@ -56,6 +56,13 @@ _TOO_MANY = Refused(
     reason="too many clients",
 )
 
+_OPERATORS = Refused(
+    "access_denied",
+    "An operator disabled this client, and only an operator enables it again: ask them.",
+    403,
+    reason="disabled by an operator",
+)
+
 _FOR_ITSELF = frozenset({"client_credentials"})
 _FOR_USERS = frozenset({"authorization_code", "refresh_token"})
 
@@ -189,22 +196,35 @@ def change_client(
     return Granted(changed(replace(facts, client=after)), changes)
 
 
-def set_enabled(facts: ClientFacts, *, enabled: bool, now: Instant) -> Granted[ClientFacts]:
+def enables(client: Client, actor: Actor) -> bool:
+    """Whether it is disabled and theirs to enable."""
+    return client.disabled_at is not None and (actor.operator or not client.disabled_by_operator)
+
+
+def disables(client: Client, actor: Actor) -> bool:
+    """Whether it is enabled, or its owner could enable it and this is an operator."""
+    return client.disabled_at is None or (actor.operator and not client.disabled_by_operator)
+
+
+def set_enabled(facts: ClientFacts, *, enabled: bool, actor: Actor, now: Instant) -> Granted[ClientFacts] | Refused:
     """Decide to enable or disable a client; one that is so already stays as it is.
 
+    What an operator disabled, only an operator enables (Z2); one who disables what its owner disabled takes it over.
     The guards are told: its access tokens of before are refused until they have ended, also if it is enabled.
     """
     client = facts.client
-    if enabled is (client.disabled_at is None):
-        return Granted(facts)
-    disabled_at = None if enabled else now
-    after = replace(facts, client=replace(client, disabled_at=disabled_at))
+    if not (enables(client, actor) if enabled else disables(client, actor)):
+        return _OPERATORS if enabled and client.disabled_at is not None else Granted(facts)
+    first = now if client.disabled_at is None else client.disabled_at
+    disabled_at, by_operator = (None, False) if enabled else (first, actor.operator)
+    after = replace(facts, client=replace(client, disabled_at=disabled_at, disabled_by_operator=by_operator))
     act = Act.CLIENT_ENABLED if enabled else Act.CLIENT_DISABLED
+    was, is_now = differences(tell_client(client), tell_client(after.client))
     changes: tuple[Change, ...] = (
         ChangeClient(client.issuer, client.id, client.version),
-        SetClientDisabled(client.issuer, client.id, disabled_at),
+        SetClientDisabled(client.issuer, client.id, disabled_at, by_operator),
         *_tell_guards(client, after, now),
-        Note(of_client(client, act, now, before={"enabled": not enabled}, after={"enabled": enabled})),
+        Note(of_client(client, act, now, before=was, after=is_now)),
     )
     return Granted(changed(after), changes)
 

@@ -30,7 +30,15 @@ def tell_client(client: Client) -> Told:
         "redirect_uris": client.redirect_uris,
         "token_quota": _tell_quota(client.token_quota),
         "enabled": client.disabled_at is None,
+        "disabled_by": disabled_by(client),
     }
+
+
+def disabled_by(client: Client) -> str | None:
+    """Return who enables a disabled client again: "operator", or "owner", as an operator may then, too."""
+    if client.disabled_at is None:
+        return None
+    return "operator" if client.disabled_by_operator else "owner"
 
 
 def tell_secret(secret: ClientSecret) -> Told:

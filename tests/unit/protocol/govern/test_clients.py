@@ -13,7 +13,7 @@ from portvakt.model.nouns import ClientAuthentication, ClientFacts
 from portvakt.model.values import Instant, Seconds
 from portvakt.protocol.credentials import digest
 from portvakt.protocol.ending import begin_client, end_client
-from portvakt.protocol.govern.actor import AT_THE_COMMAND_LINE
+from portvakt.protocol.govern.actor import AT_THE_COMMAND_LINE, Actor
 from portvakt.protocol.govern.clients import (
     DESCRIPTION_CHARACTERS,
     NAME_CHARACTERS,
@@ -23,12 +23,19 @@ from portvakt.protocol.govern.clients import (
 )
 from portvakt.protocol.govern.secrets import LIVE_SECRETS, RANDOM_OCTETS, NewSecret, rotate_secret
 
+OWNER = Actor(issuer=ISSUER, user=a_user().id, developer=True)
 RANDOM = bytes(range(RANDOM_OCTETS))
 
 
 def unlogged(decision: Granted[object]) -> tuple[Change, ...]:
     """Return the changes of a decision without the lines of the log."""
     return tuple(change for change in decision.changes if not isinstance(change, Note))
+
+
+def switched(facts: ClientFacts, actor: Actor = AT_THE_COMMAND_LINE, *, enabled: bool) -> Granted[ClientFacts]:
+    decision = set_enabled(facts, enabled=enabled, actor=actor, now=NOW)
+    assert isinstance(decision, Granted)
+    return decision
 
 
 def created(wish: Wish, provider: str = "standard") -> Granted[NewSecret] | Refused:
@@ -164,12 +171,12 @@ def test_disabling_and_enabling_is_one_change_and_nothing_when_it_is_so_already(
     enabled = a_client()
     disabled = replace(enabled, client=replace(enabled.client, disabled_at=NOW))
 
-    off = set_enabled(enabled, enabled=False, now=NOW)
-    on = set_enabled(disabled, enabled=True, now=NOW)
+    off = switched(enabled, enabled=False)
+    on = switched(disabled, enabled=True)
 
     assert unlogged(off) == (
         ChangeClient(ISSUER, CLIENT, 1),
-        SetClientDisabled(ISSUER, CLIENT, NOW),
+        SetClientDisabled(ISSUER, CLIENT, NOW, by_operator=True),
         end_client(ISSUER, CLIENT, NOW),
     )
     assert off.answer.client.disabled_at == NOW
@@ -179,8 +186,38 @@ def test_disabling_and_enabling_is_one_change_and_nothing_when_it_is_so_already(
         *begin_client(ISSUER, CLIENT, NOW, NOW),
     )
     assert on.answer.client.disabled_at is None
-    assert set_enabled(enabled, enabled=True, now=NOW).changes == ()
-    assert set_enabled(disabled, enabled=False, now=NOW).changes == ()
+    assert switched(enabled, enabled=True).changes == ()
+    assert switched(off.answer, enabled=False).changes == ()
+    assert switched(off.answer, OWNER, enabled=False).changes == ()
+    assert switched(disabled, OWNER, enabled=False).changes == ()
+
+
+def test_Z2_what_an_operator_disabled_only_an_operator_enables() -> None:
+    by_owner = switched(a_client(), OWNER, enabled=False).answer
+    by_operator = switched(a_client(), enabled=False).answer
+
+    refused = set_enabled(by_operator, enabled=True, actor=OWNER, now=NOW)
+    again = switched(by_operator, enabled=True).answer.client
+
+    assert isinstance(refused, Refused)
+    assert (refused.status, "ask them" in refused.description) == (403, True)
+    for actor in (OWNER, AT_THE_COMMAND_LINE):
+        assert switched(by_owner, actor, enabled=True).answer.client.disabled_at is None
+    assert (again.disabled_at, again.disabled_by_operator) == (None, False)
+
+
+def test_Z2_an_operator_takes_over_what_its_owner_disabled_and_guards_hear_nothing_new() -> None:
+    by_owner = switched(a_client(), OWNER, enabled=False).answer
+    later = Instant(NOW + 500)
+
+    taken = set_enabled(by_owner, enabled=False, actor=AT_THE_COMMAND_LINE, now=later)
+
+    assert isinstance(taken, Granted)
+    change, disabled, note = taken.changes
+    assert (change, disabled) == (ChangeClient(ISSUER, CLIENT, 2), SetClientDisabled(ISSUER, CLIENT, NOW, True))
+    assert isinstance(note, Note)
+    assert (note.event.before, note.event.after) == ({"disabled_by": "owner"}, {"disabled_by": "operator"})
+    assert isinstance(set_enabled(taken.answer, enabled=True, actor=OWNER, now=later), Refused)
 
 
 def test_G7_a_client_that_is_enabled_while_its_owner_is_disabled_begins_again_only_with_them() -> None:
@@ -189,7 +226,7 @@ def test_G7_a_client_that_is_enabled_while_its_owner_is_disabled_begins_again_on
         facts, client=replace(facts.client, disabled_at=NOW), owner=replace(facts.owner, disabled_at=NOW)
     )
 
-    on = set_enabled(disabled, enabled=True, now=NOW)
+    on = switched(disabled, enabled=True)
 
     assert unlogged(on) == (ChangeClient(ISSUER, CLIENT, 1), SetClientDisabled(ISSUER, CLIENT, None))
 

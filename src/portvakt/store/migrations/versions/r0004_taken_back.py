@@ -1,8 +1,10 @@
-"""Whether a token was taken back is asked by what it names. Adds an index; a node of 0003 does not notice.
+"""Whether a token was taken back is asked by what it names; a client says whether an operator disabled it.
 
-The table is small, a day's ends, so that its writers wait for a moment alone.
+Adds an index and a column; a node of 0003 does not notice. The table of the index is small, a day's ends, so that its
+writers wait for a moment alone; the column needs none of its rows written. What was disabled before, its owner enables.
 """
 
+import sqlalchemy as sa
 from alembic import op
 
 revision = "0004"
@@ -13,3 +15,4 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_index("ix_revocations_id", "revocations", ["issuer", "id", "sequence"])
+    op.add_column("clients", sa.Column("disabled_by_operator", sa.Boolean, nullable=False, server_default=sa.false()))
