@@ -433,9 +433,10 @@ def explained(**changes: object) -> views.Explained:
         client="Nattlig import",
         client_url=here,
         others_url="/admin/breeze-test/refusals?client=oauth_h4u25ue0hkp84f53nq1j",
-        cause="The secret pvk_cs_XjRw…aB3d is the client's, and expired at 2026-11-21T19:29:00Z.",
-        rule="A secret lives until the end that was chosen for it.",
-        what_to_do="Use another secret of the client that has not ended, or make one: rotate the client's secret.",
+        cause="Hemmeligheten pvk_cs_XjRw…aB3d er klientens, men utløp 2026-11-21T19:29:00Z.",
+        cause_in_english=False,
+        rule="En hemmelighet virker til den tiden som ble valgt da den ble laget.",
+        what_to_do="Bruk en av klientens hemmeligheter som fortsatt virker, eller lag en ny: Roter hemmeligheten.",
         curl="curl https://id.example/breeze-test/oauth/token \\\n"
         "  --header 'Content-Type: application/json' \\\n"
         """  --data '{"grant_type": "client_credentials", "client_id": "oauth_h4u25ue0hkp84f53nq1j", """
@@ -640,7 +641,14 @@ CONSOLE_SAMPLES: dict[str, ConsoleView] = {
     "settings_refusals": refusals(brand=LUCA, frame=own_frame(), above=views.Room.APPLICATIONS),
     "console_explained": explained(),
     "console_explained_bare": explained(
-        client_id="", client="", client_url=None, others_url=None, curl="", path="/breeze-test" + "/oauth" * 30
+        cause="Grant_type is missing.",
+        cause_in_english=True,
+        client_id="",
+        client="",
+        client_url=None,
+        others_url=None,
+        curl="",
+        path="/breeze-test" + "/oauth" * 30,
     ),
     "console_keys": keys(KEYS, done=views.KeysDone.ROTATED),
     "console_keys_waiting": keys((key("next", 0, "ES256"), *KEYS), brand=BRAND, frame=frame(room=views.Room.KEYS)),

@@ -49,8 +49,9 @@ class Refusals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explained:
-    """Why a request was refused. `cause`, `rule` and `what_to_do` are in English; `curl`: "" for none to show.
+    """Why a request was refused, in the page's language, but for the cause if it is `cause_in_english`.
 
+    `curl`: "" for none to show.
     `client`: the name of its client, and `client_url` its page, "" and None where there is none to look at.
     """
 
@@ -69,6 +70,7 @@ class Explained:
     client_url: str | None
     others_url: str | None
     cause: str
+    cause_in_english: bool
     rule: str
     what_to_do: str
     curl: str

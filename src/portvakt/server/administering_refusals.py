@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from portvakt.model.nouns import Client, Issuer
     from portvakt.model.values import Instant
     from portvakt.protocol.govern.actor import Actor
+    from portvakt.protocol.govern.explain import Language
     from portvakt.store import Store
 
 
@@ -42,7 +43,7 @@ class Refusals:
     actor: Actor = AT_THE_COMMAND_LINE
     others: Sequence[Issuer] = ()
 
-    async def explain(self, reference: str) -> Explained:
+    async def explain(self, reference: str, language: Language = "en") -> Explained:
         """Explain the refusal of that reference, as the reply's `Portvakt-Reference` said it.
 
         An operator is told of every issuer's, others of those that named a client of theirs at this issuer, also where
@@ -62,7 +63,8 @@ class Refusals:
             client = None if facts is None else facts.client
         if issuer is None or not self._may(client, refused):
             raise Refusal(not_found("refusal"))
-        return Explained(refused, explain(refused, issuer, client, spell=rfc3339, elsewhere=elsewhere))
+        why = explain(refused, issuer, client, spell=rfc3339, elsewhere=elsewhere, language=language)
+        return Explained(refused, why)
 
     async def page(
         self, client_id: str, *, before: int | None = None, limit: int = 100

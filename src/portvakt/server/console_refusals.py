@@ -115,7 +115,7 @@ def _above(visit: Visit, client: Client) -> tuple[views.Crumb, ...]:
 
 
 async def _explain(visit: Visit, reference: str) -> None:
-    explained = await _of(visit).explain(reference)
+    explained = await _of(visit).explain(reference, visit.locale)
     refused, why = explained.refused, explained.explanation
     client, here = await _client(visit, refused), f"{visit.root}/refusals"
     crumb = views.Crumb(url=here, room=views.Room.REFUSALS)
@@ -136,6 +136,7 @@ async def _explain(visit: Visit, reference: str) -> None:
             client_url=None if client is None else f"{visit.clients_url}/{client.id}",
             others_url=None if client is None else path_with(here, client=client.id),
             cause=why.cause,
+            cause_in_english=why.cause_in_english,
             rule=why.rule,
             what_to_do=why.what_to_do,
             curl=why.curl,

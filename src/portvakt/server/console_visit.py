@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from portvakt.model.behalf import SessionFacts
     from portvakt.model.nouns import Issuer
     from portvakt.pages.console import ConsoleView, Crumb, Frame, OtherMeans
+    from portvakt.pages.locale import Locale
     from portvakt.pages.views import Brand
     from portvakt.protocol.govern.actor import Actor
     from portvakt.server.call import Call, Receive, Send
@@ -126,6 +127,11 @@ class Visit:
         return self.desk.clock()
 
     @property
+    def locale(self) -> Locale:
+        """The language of the answer."""
+        return self.desk.locale(self.call, users=self.facts.user.locale)
+
+    @property
     def posts(self) -> bool:
         """Whether something is to be done, and not only looked at."""
         return bool(self.call.scope["method"] == "POST")
@@ -190,8 +196,7 @@ class Visit:
 
     async def show(self, view: ConsoleView) -> None:
         """Answer with a page."""
-        locale = self.desk.locale(self.call, users=self.facts.user.locale)
-        await self.desk.show(self.call, self.send, view, locale)
+        await self.desk.show(self.call, self.send, view, self.locale)
 
     async def go(self, path: str) -> None:
         """Send the browser to another of these pages."""

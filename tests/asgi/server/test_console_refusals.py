@@ -108,6 +108,8 @@ async def test_a_reference_leads_to_the_cause_the_rule_and_the_request_as_it_wou
     found = await browser.get(f"{SETTINGS}?q=+{reference}+")
     page = await browser.get(found.location)
     others = await browser.get(next(link for link in page.links if "?client=" in link))
+    browser.language = "nb"
+    norwegian = await browser.get(found.location)
 
     assert found.location == f"{SETTINGS}/{reference}"
     assert page.heading == "Why it was refused"
@@ -117,6 +119,21 @@ async def test_a_reference_leads_to_the_cause_the_rule_and_the_request_as_it_wou
     assert f"--user {client.client_id}:" in curl_of(page)
     assert client.secret not in page.text
     assert found.location in others.links
+    assert "<p>Klienten kan ikke be om: admin.</p>" in norwegian.text
+    assert "få de andre gitt til klienten.</p>" in norwegian.text
+    assert '<p lang="en">' not in norwegian.text
+
+
+async def test_a_cause_that_there_is_in_english_alone_is_marked_as_such(administered: Administered) -> None:
+    refused = replace(a_refusal("r-dev"), code="invalid_grant", reason="something rare")
+    await administered.served.store.record_refusals([refused])
+    browser = await signed_in(administered, DEVELOPER)
+    browser.language = "nb"
+
+    page = await browser.get(f"{SETTINGS}/r-dev")
+
+    assert '<p lang="en">Something rare.</p>' in page.text
+    assert "<p>Brukeren må logge inn på nytt.</p>" in page.text
 
 
 async def test_a_clients_page_leads_to_what_was_refused_of_it_a_page_at_a_time(administered: Administered) -> None:

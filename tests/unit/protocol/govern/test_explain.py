@@ -17,13 +17,16 @@ from portvakt.model.nouns import ClientAuthentication
 from portvakt.model.provider import Body
 from portvakt.protocol.govern import explain as explaining
 from portvakt.protocol.govern.corrected import SECRET, VARIABLES
-from portvakt.protocol.govern.explain import CODES, NEAR, REASONS
-from portvakt.protocol.govern.near import NearMiss
+from portvakt.protocol.govern.explain import EXPLANATIONS
+from portvakt.protocol.govern.explanations_en import ENGLISH
+from portvakt.protocol.govern.explanations_nb import BOKMAL
+from portvakt.protocol.govern.near import PARTS, NearMiss, difference
 from stored import a_client
 
 if TYPE_CHECKING:
     from portvakt.model.nouns import Client, Issuer
-    from portvakt.protocol.govern.explain import Explanation
+    from portvakt.protocol.govern.explain import Explanation, Language
+    from portvakt.protocol.govern.explanations import Say
 
 HERE = an_issuer("standard", name="acme", url="https://id.example/acme")
 CLIENT = a_client(scopes=("read", "write"), redirect_uris=("https://app.example/cb?a=b&c=$d",))
@@ -31,9 +34,13 @@ BOTH = replace(CLIENT, grants=frozenset({"authorization_code", "refresh_token"})
 
 
 def explain(
-    refused: RefusedRequest, issuer: Issuer, client: Client | None, elsewhere: Issuer | None = None
+    refused: RefusedRequest,
+    issuer: Issuer,
+    client: Client | None,
+    elsewhere: Issuer | None = None,
+    language: Language = "en",
 ) -> Explanation:
-    return explaining.explain(refused, issuer, client, spell="at {}".format, elsewhere=elsewhere)
+    return explaining.explain(refused, issuer, client, spell="at {}".format, elsewhere=elsewhere, language=language)
 
 
 def a_refusal(**changed: Any) -> RefusedRequest:
@@ -52,8 +59,9 @@ def a_refusal(**changed: Any) -> RefusedRequest:
     return RefusedRequest(**{**fields, **changed})
 
 
+@pytest.mark.parametrize("language", EXPLANATIONS)
 @pytest.mark.parametrize("near", NearMiss)
-def test_each_near_miss_is_explained_from_what_is_known_of_it(near: NearMiss) -> None:
+def test_each_near_miss_is_explained_from_what_is_known_of_it(near: NearMiss, language: Language) -> None:
     hints: dict[str, Any] = {
         "sent": "application/json",
         "shown_as": "pvk_cs_ab…wxyz",
@@ -68,24 +76,66 @@ def test_each_near_miss_is_explained_from_what_is_known_of_it(near: NearMiss) ->
         "window": 60,
     }
 
-    said = explain(a_refusal(near=near.value, hints=hints), HERE, CLIENT)
+    said = explain(a_refusal(near=near.value, hints=hints), HERE, CLIENT, language=language)
 
-    assert near in NEAR
+    assert near in ENGLISH.near
+    assert said.cause_in_english is (language == "en")
     for text in (said.cause, said.rule, said.what_to_do):
         assert text.endswith(".")
-        assert not re.search(r"[{}]|not known", text)
+        assert not re.search(r"[{}]|not known|ikke kjent", text)
     assert said.curl
 
 
-@pytest.mark.parametrize("reason", REASONS)
+def places(say: Say) -> list[set[str]]:
+    return [set(re.findall(r"{[a-z_]+}", text)) for text in (say.cause, say.rule, say.what_to_do)]
+
+
+def clauses(say: Say) -> list[str]:
+    return re.findall(r"(?:RFC \d+ )?§[\d.]*\d", say.rule)
+
+
+@pytest.mark.parametrize("kind", ["near", "reasons", "codes"])
+def test_both_languages_explain_the_same_refusals_from_the_same_facts(kind: str) -> None:
+    english, bokmal = getattr(ENGLISH, kind), getattr(BOKMAL, kind)
+
+    assert {key: places(say) for key, say in bokmal.items()} == {key: places(say) for key, say in english.items()}
+    assert [key for key, say in english.items() if say.cause and not bokmal[key].cause] == []
+    assert [key for key, say in bokmal.items() if kind != "codes" and not say.cause] == []
+    assert {key: clauses(say) for key, say in bokmal.items()} == {key: clauses(say) for key, say in english.items()}
+
+
+def test_what_is_no_sentence_is_said_in_both_languages_too() -> None:
+    case, slash = difference("https://a.example/B", "https://a.example/b"), difference("https://a/b", "https://a/b/")
+    hints = {"registered": "https://a/b", "differs": slash}
+
+    said = [
+        explain(a_refusal(near=near, hints=told), HERE, None, language="nb")
+        for near, told in (("redirect_uri", hints), ("body", {"sent": Body.FORM.value}), ("scope", {}))
+    ]
+
+    assert BOKMAL.differing.keys() == {case, slash, *PARTS}
+    assert BOKMAL.bodies.keys() == ENGLISH.bodies.keys() == {body.value for body in Body}
+    assert said[0].cause.endswith("i én ting: en skråstrek til slutt.")
+    assert said[1].cause.startswith("Kroppen var et skjema (application/x-www-form-urlencoded); ")
+    assert (said[2].cause, "(ingen)" in said[2].what_to_do) == ("Klienten kan ikke be om: (ikke kjent).", True)
+
+
+def test_a_reason_without_a_text_of_its_own_is_told_in_english_as_it_is() -> None:
+    said = explain(a_refusal(code="invalid_grant", reason="no such thing"), HERE, None, language="nb")
+
+    assert (said.cause, said.cause_in_english) == ("No such thing.", True)
+    assert said.what_to_do == "Brukeren må logge inn på nytt."
+
+
+@pytest.mark.parametrize("reason", ENGLISH.reasons)
 def test_a_reason_has_a_text_of_its_own(reason: str) -> None:
     said = explain(a_refusal(reason=reason), HERE, None)
 
     assert said.cause.endswith(".")
-    assert said.what_to_do == REASONS[reason].what_to_do
+    assert said.what_to_do == ENGLISH.reasons[reason].what_to_do
 
 
-@pytest.mark.parametrize("code", [*CODES, "temporarily_unavailable"])
+@pytest.mark.parametrize("code", [*ENGLISH.codes, "temporarily_unavailable"])
 def test_a_code_has_a_rule_and_the_reason_is_the_cause(code: str) -> None:
     said = explain(a_refusal(code=code, reason="grant_type is missing."), HERE, None)
 
