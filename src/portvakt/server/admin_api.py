@@ -154,7 +154,7 @@ class AdminApi:
         if operation is None:
             return _not_allowed(operations)
         who = await self._who(call)
-        check_scope(who, reads=operation.reads)
+        check_scope(who, operation.scope)
         ask = await self._ask(call, receive, operation, who, parameters)
         if not operation.reads:
             self._quotas.change(who, self._office.clock())

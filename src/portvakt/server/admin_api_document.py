@@ -6,7 +6,6 @@ import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from portvakt.protocol.own_scopes import MANAGE, READ
 from portvakt.server.admin_api_operation import Versioned
 from portvakt.server.admin_api_quota import CHANGES, REQUESTS
 from portvakt.server.admin_api_shapes import ID, NUMBER, SHAPES, of
@@ -26,8 +25,9 @@ _PARAMETER = re.compile(r"\{([a-z_]+)\}")
 _SECURITY = "bearer"
 _ABOUT = (
     "Clients, their secrets, users, organisations and the audit log of this installation. Ask with an access token of"
-    " this installation's own issuer, or of the issuer that is administered, whose scopes are portvakt:read (GET) or"
-    " portvakt:manage. You see and change what its owner or its user may; what is not yours is 404."
+    " this installation's own issuer, or of the issuer that is administered, whose scopes are portvakt:read (GET"
+    " of what is no credential) or portvakt:manage. You see and change what its owner or its user may; what is not"
+    " yours is 404."
     f" For each user that it acts for, a program may ask {REQUESTS.limit} times in {REQUESTS.window} seconds, and"
     f" {CHANGES.limit} times of these change something; beyond that the answer is 429, with Retry-After."
 )
@@ -55,7 +55,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
     described: dict[str, Any] = {
         "operationId": operation.name,
         "summary": operation.summary,
-        "description": f"For: {operation.role.value}. Scope: {READ if operation.reads else MANAGE}.",
+        "description": f"For: {operation.role.value}. Scope: {operation.scope}.",
         "x-portvakt-role": operation.role.name.lower(),
         "parameters": [*_in_path(operation), *_in_query(operation), *_in_headers(operation)],
         "responses": _responses(operation),

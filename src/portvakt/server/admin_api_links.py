@@ -75,6 +75,7 @@ OPERATIONS = (
         summary="A page of the links that wait to be sent.",
         role=Role.OPERATOR,
         handle=outbox,
+        reveals=True,
         query=LIMITED,
         answers={200: "Links"},
         refusals=(404,),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from portvakt.model.decision import INVALID_REQUEST, Refused
 from portvakt.model.values import ClientId, IssuerName, OrganisationNumber, SecretId, SessionId, UserId
+from portvakt.protocol.own_scopes import MANAGE, READ
 from portvakt.server.admin_api_pages import read_page_token, write_page_token
 from portvakt.server.refusal import Refusal
 from portvakt.wire.shape import Fault
@@ -50,7 +51,7 @@ class Operation:
     """One method at one path. `query`: the shapes of its parameters; `body`: of what is sent, None: nothing is.
 
     `answers`: the name of the shape that is answered, by status; None: no body. `refusals`: what else it may say,
-    besides what every operation may. `media_types`: what it answers with, other than JSON.
+    besides what every operation may. `media_types`: what it answers with, other than JSON. `reveals`: a credential.
     """
 
     name: str
@@ -66,11 +67,17 @@ class Operation:
     versioned: Versioned = Versioned.NO
     refusals: tuple[int, ...] = ()
     media_types: tuple[str, ...] = ()
+    reveals: bool = False
 
     @property
     def reads(self) -> bool:
         """Whether it changes nothing."""
         return self.method == "GET"
+
+    @property
+    def scope(self) -> str:
+        """The scope that it needs. Whoever is told a credential may do what it is good for: that is not to read."""
+        return READ if self.reads and not self.reveals else MANAGE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from portvakt.protocol.admit.verdict import admit
 from portvakt.protocol.admit.verified import Verified
 from portvakt.protocol.govern.actor import Actor, actor_for, actor_of
 from portvakt.protocol.live import is_live, why_client_is_dead
-from portvakt.protocol.own_scopes import MANAGE, READ
+from portvakt.protocol.own_scopes import MANAGE
 from portvakt.server.refusal import Refusal
 from portvakt.wire.errors import WireError
 from portvakt.wire.www_authenticate import parse_bearer
@@ -126,11 +126,10 @@ class Doorkeeper:
         return actor_of(user, self._own.name, await self._store.administered(issuer.name, user.id))
 
 
-def check_scope(who: Who, *, reads: bool) -> None:
+def check_scope(who: Who, scope: str) -> None:
     """Raises: Refusal (403), unless the token has the scope: who may manage may read."""
-    if MANAGE in who.scopes or (reads and READ in who.scopes):
-        return
-    raise Refusal(Refused(INSUFFICIENT_SCOPE, f"This needs the scope {READ if reads else MANAGE}.", 403))
+    if not who.scopes & {MANAGE, scope}:
+        raise Refusal(Refused(INSUFFICIENT_SCOPE, f"This needs the scope {scope}.", 403))
 
 
 def _says_issuer(token: str) -> str:

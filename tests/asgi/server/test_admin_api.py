@@ -180,6 +180,19 @@ async def test_what_may_be_done_is_what_the_scope_says(administered: Administere
     assert refused.header("www-authenticate") == expected
 
 
+async def test_whoever_may_read_alone_is_told_no_link_by_which_they_would_be_an_operator(
+    administered: Administered,
+) -> None:
+    links = "/issuers/portvakt/invitations"
+    await administered.ask(OPERATOR, "POST", f"/issuers/portvakt/users/{OPERATOR.user_id}/reset")
+
+    reads = await administered.ask(OPERATOR, "GET", links, scope="portvakt:read")
+    manages = await administered.ask(OPERATOR, "GET", links, scope="portvakt:manage")
+
+    assert (reads.status, len(manages.json()["items"])) == (403, 1)
+    assert 'scope="portvakt:manage"' in str(reads.header("www-authenticate"))
+
+
 async def test_an_installations_own_program_without_either_scope_may_nothing(administered: Administered) -> None:
     await administered.served.store.apply(
         a_client(OWN, "bare", owner=OPERATOR.user_id, scopes=("other",), default_scopes=("other",))
