@@ -22,9 +22,20 @@ if TYPE_CHECKING:
 LIVE_SECRETS = 5
 """How many secrets of one client may live at once."""
 
+MADE_IN_A_DAY = 50
+"""How many secrets a client is given within a day: none is forgotten, and each is read wherever its client is."""
+
 GRACE_LIMIT = Seconds(7 * 86400)
 IN_USE = Seconds(3600)
 """A secret that was used so many seconds ago, or fewer, is in use: to revoke it is to break somebody."""
+
+_DAY = 86_400
+_TOO_OFTEN = Refused(
+    INVALID_REQUEST,
+    f"The client was given {MADE_IN_A_DAY} secrets within a day. Use the newest, or wait.",
+    409,
+    reason="too many secrets in a day",
+)
 
 RANDOM_OCTETS = 32 + 32 + SECRET_OCTETS
 """How many random bytes a decision that makes a client or a secret needs."""
@@ -47,15 +58,11 @@ def rotate_secret(
     """Decide on a new secret; every older one ends at the earlier of its own end and `grace` from now.
 
     `grace`: seconds, 0 to 7 days; 0 ends the older ones at once. Refused for a public client, and when more
-    than `LIVE_SECRETS` would live.
+    than `LIVE_SECRETS` would live, or `MADE_IN_A_DAY` were made.
     """
-    client = facts.client
-    if client.authentication is ClientAuthentication.NONE:
-        return Refused(INVALID_REQUEST, "A public client has no secret.", reason="public client")
-    if not 0 <= grace <= GRACE_LIMIT:
-        return Refused(INVALID_REQUEST, "The overlap is from 0 to 7 days.", reason="grace")
-    if expires_in is not None and expires_in < 1:
-        return Refused(INVALID_REQUEST, "The secret would never have lived.", reason="expires_in")
+    client, problem = facts.client, _no_rotation(facts, grace, expires_in, now)
+    if problem is not None:
+        return problem
     end = Instant(now + grace)
     older = tuple(
         (secret, replace(secret, expires_at=end))
@@ -87,6 +94,17 @@ def rotate_secret(
         Note(of_client(client, Act.SECRET_CREATED, now, what=row.id, after=tell_secret(row))),
     )
     return Granted(replace(given, facts=changed(given.facts)), changes)
+
+
+def _no_rotation(facts: ClientFacts, grace: Seconds, expires_in: Seconds | None, now: Instant) -> Refused | None:
+    if facts.client.authentication is ClientAuthentication.NONE:
+        return Refused(INVALID_REQUEST, "A public client has no secret.", reason="public client")
+    if not 0 <= grace <= GRACE_LIMIT:
+        return Refused(INVALID_REQUEST, "The overlap is from 0 to 7 days.", reason="grace")
+    if expires_in is not None and expires_in < 1:
+        return Refused(INVALID_REQUEST, "The secret would never have lived.", reason="expires_in")
+    made = sum(now - secret.created_at < _DAY for secret in facts.secrets)
+    return _TOO_OFTEN if made >= MADE_IN_A_DAY else None
 
 
 def revoke_secret(

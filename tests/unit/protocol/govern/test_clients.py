@@ -21,7 +21,7 @@ from portvakt.protocol.govern.clients import (
     create_client,
     set_enabled,
 )
-from portvakt.protocol.govern.secrets import LIVE_SECRETS, RANDOM_OCTETS, NewSecret, rotate_secret
+from portvakt.protocol.govern.secrets import LIVE_SECRETS, MADE_IN_A_DAY, RANDOM_OCTETS, NewSecret, rotate_secret
 
 OWNER = Actor(issuer=ISSUER, user=a_user().id, developer=True)
 RANDOM = bytes(range(RANDOM_OCTETS))
@@ -156,6 +156,18 @@ def test_Z6_a_client_has_at_most_five_live_secrets() -> None:
     assert isinstance(outcome, Refused)
     assert "5 live secrets" in outcome.description
     assert isinstance(without_overlap, Granted)
+
+
+def test_Z6_a_client_is_not_filled_with_secrets_that_have_ended() -> None:
+    made = [a_secret(id_random=bytes([n]) * 32, revoked_at=NOW) for n in range(MADE_IN_A_DAY)]
+    a_day_ago = replace(made[0], created_at=Instant(NOW - 86_400))
+
+    too_often = rotated(a_client(*made), grace=0)
+    again = rotated(a_client(a_day_ago, *made[1:]), grace=0)
+
+    assert isinstance(too_often, Refused)
+    assert (too_often.status, "50 secrets within a day" in too_often.description) == (409, True)
+    assert isinstance(again, Granted)
 
 
 @pytest.mark.parametrize(("grace", "expires_in"), [(-1, None), (7 * 86400 + 1, None), (0, 0)])
