@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -112,11 +113,14 @@ class AdminApi:
         self._quotas = quotas
         self._door = Doorkeeper(office.own, keys, office.store)
         self._base = office.own.api_url
-        self._document = json.dumps(document(office.own, OPERATIONS), ensure_ascii=False).encode()
         self._routes: dict[tuple[str, ...], dict[str, Operation]] = {}
         for operation in OPERATIONS:
             template = tuple(operation.path.split("/")[1:])
             self._routes.setdefault(template, {})[operation.method] = operation
+
+    @cached_property
+    def _document(self) -> bytes:
+        return json.dumps(document(self._office.own, OPERATIONS), ensure_ascii=False).encode()
 
     async def __call__(self, call: Call, receive: Receive, send: Send) -> None:
         """Answer one request."""

@@ -334,13 +334,21 @@ class TestTests:
             return 1 if len(ran) == 2 else 0
 
         monkeypatch.setattr(dev, "run", run)
+        monkeypatch.setattr(dev, "ROOT", ROOT)
 
         assert dev.tests(tmp_path, long=long) == 1  # the second one's
         most, stored, others = ran
 
-        ignored = [[part.partition("=")[2] for part in one if part.startswith("--ignore=")] for one in (most, stored)]
-        assert ignored == [[part for part in others if part.startswith("tests/")]] * 2
-        assert all((ROOT / path).is_dir() for path in ignored[0])
+        ignored = [part.partition("=")[2] for part in most if part.startswith("--ignore=")]
+        assert ignored == [part for part in others if part.startswith("tests/")]
+        assert all((ROOT / path).exists() for path in ignored)
+        tests_of_services = {
+            path.relative_to(ROOT).as_posix()
+            for path in (ROOT / "tests").rglob("*.py")
+            if re.search(r"mark\.services\b", path.read_text(encoding="utf-8"))
+        }
+        places = [*ignored, *(part for part in stored if part.startswith("tests/"))]
+        assert [path for path in tests_of_services if not path.startswith(tuple(places))] == []
         more = f" and {soon}" if soon else ""
         assert [one[-1] for one in ran] == [f"not services{more}", f"services{more}", soon]
 

@@ -40,6 +40,8 @@ def run(folder: Path, what: str, *arguments: str) -> subprocess.CompletedProcess
         "no:cacheprovider",
         "-p",
         "no:randomly",
+        "-p",
+        "no:schemathesis",
         f"--basetemp={folder / 'base'}",
         f"--rootdir={folder}",
     )
