@@ -225,7 +225,8 @@ class Desk:
         if self.issuer.provider.authorize_path is not None:
             own.add(self.root + self.issuer.provider.authorize_path)
         plain = wanted.isascii() and wanted.isprintable() and " " not in wanted and "#" not in wanted
-        plain = plain and ".." not in path.split("/")  # a browser would go up, and out of what is allowed here
+        # A browser would go up, and out of what is allowed here; it reads %2e and \ so, too (WHATWG URL).
+        plain = plain and ".." not in path.lower().replace("%2e", ".").replace("\\", "/").split("/")
         below = (self.root + "/settings", *((ADMIN,) if self.issuer.name == OWN else ()))
         here = path in own or any(is_at_or_under(path, root) for root in below)
         return wanted if here and plain and len(wanted) <= _LONGEST_RETURN else f"{self.root}/account"
