@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from html.parser import HTMLParser
 from urllib.parse import parse_qs, urlsplit
 
@@ -90,19 +91,19 @@ class Page:
 
     @property
     def heading(self) -> str:
-        return " ".join(" ".join(self._read().headings).split())
+        return " ".join(" ".join(self._read.headings).split())
 
     @property
     def lang(self) -> str:
-        return self._read().lang
+        return self._read.lang
 
     @property
     def links(self) -> list[str]:
-        return self._read().links
+        return self._read.links
 
     @property
     def forms(self) -> list[Form]:
-        return self._read().forms
+        return self._read.forms
 
     def form(self, ends: str) -> Form:
         """Return the first form whose action ends so."""
@@ -113,6 +114,7 @@ class Page:
     def has_form(self, ends: str) -> bool:
         return any(urlsplit(form.action).path.endswith(ends) for form in self.forms)
 
+    @cached_property
     def _read(self) -> _Reader:
         reader = _Reader()
         reader.feed(self.text)
