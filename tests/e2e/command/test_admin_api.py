@@ -110,7 +110,9 @@ def test_a_clients_life_by_the_api_alone(installed: Shell, port: int) -> None:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("examples", [pytest.param(FEW, id="few"), pytest.param(100, id="many", marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "examples", [pytest.param(FEW, id="few"), pytest.param(100, id="many", marks=pytest.mark.long)]
+)
 def test_no_request_gets_a_fault_or_an_answer_that_the_document_does_not_show(
     installed: Shell, port: int, examples: int
 ) -> None:
