@@ -25,6 +25,10 @@ CHANGES = Quota(300, Seconds(60))
 """How much of that may change something: each change is a line in a log that is kept for good."""
 
 
+CHANGES_OF_ONE = Quota(1_000, Seconds(60))
+"""How much all programs together may change for one user: a developer has a hundred clients."""
+
+
 @dataclass(frozen=True, slots=True)
 class Quotas:
     """Counts who asks in `windows`, and those whose token is none in `strangers`. Each may raise Refusal (429)."""
@@ -39,6 +43,8 @@ class Quotas:
     def change(self, who: Who, now: Instant) -> None:
         """Count a request that may change something, once its form is right."""
         _check(self.windows.take(("administration", "changes", *_holder(who)), CHANGES, now), "changes")
+        of = ("administration", "changes", who.issuer.name, who.user.id)
+        _check(self.windows.take(of, CHANGES_OF_ONE, now), "changes by all programs of one user")
 
     def bad_bearer(self, call: Call, now: Instant) -> None:
         """Count a token that is none, or has ended. The right token is never refused for others'."""

@@ -68,9 +68,7 @@ class Applications:
         try:
             await self._dispatch(visit, parts_below(root, call))
         except Refusal as refusal:
-            if refusal.refused.status != views.Stop.NOT_FOUND.status:
-                raise
-            await visit.stop(views.Stop.NOT_FOUND)
+            await visit.refuse(refusal)
 
     async def _dispatch(self, visit: Visit, parts: tuple[str, ...]) -> None:
         match parts:

@@ -83,9 +83,7 @@ class Console:
         try:
             await _dispatch(visit, parts[1], parts[2:])
         except Refusal as refusal:
-            if refusal.refused.status != views.Stop.NOT_FOUND.status:
-                raise
-            await visit.stop(views.Stop.NOT_FOUND)
+            await visit.refuse(refusal)
 
     async def _environments(self, call: Call, send: Send, facts: SessionFacts) -> None:
         view = views.Environments(brand=self.desk.brand, frame=self._frame(facts, ()))

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 from portvakt.model.audit import ActorKind, By
-from portvakt.model.decision import INVALID_REQUEST, Refused
+from portvakt.model.decision import INVALID_REQUEST, RATE_LIMITED, Refused
 from portvakt.model.values import Instant, Seconds
 from portvakt.pages.console import Room, Stop, Stopped
+from portvakt.pages.views import Fault
+from portvakt.server.admin_api_quota import CHANGES
 from portvakt.server.administering_audit import Log
 from portvakt.server.administering_clients import Clients
 from portvakt.server.as_curl import by_other_means
 from portvakt.server.desk import NotOurForm, query_value
+from portvakt.server.refusal import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,6 +46,7 @@ LINES = 50
 
 NOTHING_TO_DO = Refused(INVALID_REQUEST, "The form does not say what to do.", reason="no such act")
 
+_TOO_OFTEN = Refused(RATE_LIMITED, "Too many forms in a minute.", Fault.LIMITED.status, reason="quota: forms")
 _DAY = timedelta(days=1)
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~-]{1,255}){0,6}", re.ASCII)
 
@@ -187,12 +191,20 @@ class Visit:
         return query_value(self.call.scope["query_string"], name) or ""
 
     async def form(self) -> Mapping[str, str] | None:
-        """Return the form that was posted; None if it is not from a page of this session's."""
+        """Return the form that was posted; None if it is not from a page of this session's.
+
+        Raises: Refusal (429): there were more in a minute than a program may change something.
+        """
         try:
             form = await self.desk.form(self.call, self.receive)
         except NotOurForm:
             return None
-        return form if self.desk.is_own(FORM, self.facts.session.id, form) else None
+        if not self.desk.is_own(FORM, self.facts.session.id, form):
+            return None
+        user = self.facts.user
+        if self.desk.failures.take(("administration", "forms", user.issuer, user.id), CHANGES, self.now) is not None:
+            raise Refusal(_TOO_OFTEN)
+        return form
 
     async def show(self, view: ConsoleView) -> None:
         """Answer with a page."""
@@ -209,6 +221,16 @@ class Visit:
     async def stop(self, why: Stop, *crumbs: Crumb) -> None:
         """Answer that there is no such page for them."""
         await stop(self.desk, self.call, self.send, self.facts, self.framed(*crumbs), why)
+
+    async def refuse(self, refusal: Refusal) -> None:
+        """Answer that there is no such page for them, or not now. Raises: Refusal, any other."""
+        if refusal.refused.status == Stop.NOT_FOUND.status:
+            await self.stop(Stop.NOT_FOUND)
+        elif refusal.refused.status == Fault.LIMITED.status:
+            self.call.refused = refusal.refused
+            await self.desk.problem(self.call, self.send, Fault.LIMITED, users=self.facts.user.locale)
+        else:
+            raise refusal
 
     def framed(self, *crumbs: Crumb) -> Frame:
         """Return what stands around a page that is below `crumbs`."""

@@ -47,7 +47,7 @@ from portvakt.model.values import GrantId
 from portvakt.protocol.answer.access_token import user_claims
 from portvakt.protocol.credentials import mint_id
 from portvakt.server.act import Contended
-from portvakt.server.admin_api_quota import CHANGES, REQUESTS
+from portvakt.server.admin_api_quota import CHANGES, CHANGES_OF_ONE, REQUESTS
 from portvakt.server.authenticating import FAILURES_OF_ADDRESS
 from portvakt.store import StoreUnavailable
 
@@ -432,6 +432,16 @@ async def test_changes_have_a_quota_and_reading_goes_on(administered: Administer
 
     assert (refused.status, refused.header("retry-after"), refused.json()["code"]) == (429, "40", "rate_limited")
     assert (others.status, read.status, later.status) == (404, 200, 404)
+
+
+async def test_all_programs_of_one_user_together_have_a_quota_for_changes(administered: Administered) -> None:
+    windows, one = administered.served.application.windows, (ACME.name, DEVELOPER.user_id)
+    for _ in range(CHANGES_OF_ONE.limit - 1):
+        windows.take(("administration", "changes", *one), CHANGES_OF_ONE, NOW)
+
+    answers = [await administered.ask(DEVELOPER, "POST", f"{CLIENTS}/client_none/disable") for _ in range(2)]
+
+    assert [answer.status for answer in answers] == [404, 429]
 
 
 async def test_A13_bad_tokens_are_counted_by_address_and_keep_no_good_one_out(administered: Administered) -> None:

@@ -18,9 +18,10 @@ from issuing import OWNER, a_client, known
 from portvakt.model.change import AddOrganisation, AddUser, Applied, DeleteClient
 from portvakt.model.nouns import Organisation, User
 from portvakt.model.values import ClientId, OrganisationNumber, UserId
+from portvakt.server.admin_api_quota import CHANGES
 
 if TYPE_CHECKING:
-    from administered import Administered
+    from administered import Administered, Role
     from html_pages import Form, Page
     from people_served import Browser
     from portvakt.model.change import Change
@@ -167,6 +168,24 @@ async def test_U1_a_form_from_elsewhere_changes_nothing(administered: Administer
 
     assert [page.status for page in pages] == [403, 403, 403]
     assert (await facts(administered)).client.disabled_at is None
+
+
+@pytest.mark.parametrize("role", [OPERATOR, DEVELOPER])
+async def test_whoever_posts_forms_without_end_changes_nothing_more_within_the_minute(
+    administered: Administered, role: Role
+) -> None:
+    own = role is DEVELOPER
+    at = "/acme/settings/advanced/" + known(ACME, DEVELOPER.label).client_id if own else MAIN
+    browser = await signed_in(administered, role)
+    form = form_that(await browser.get(at), "disable")
+    windows, who = administered.served.application._failures, ACME.name if own else OWN.name
+    for _ in range(CHANGES.limit - 1):
+        windows.take(("administration", "forms", who, role.user_id), CHANGES, NOW)
+
+    last, refused = [await browser.submit(form) for _ in range(2)]
+
+    assert (last.status, refused.status, refused.header("retry-after")) == (303, 429, "60")
+    assert (await browser.get(at)).status == 200
 
 
 async def test_Z6_a_form_that_is_posted_twice_acts_once(administered: Administered) -> None:

@@ -45,6 +45,9 @@ MOST_CLIENTS = 100
 """Of one developer, or of one organisation: more than anybody looks after, and no way to fill a database."""
 
 REDIRECT_URIS = 50
+REDIRECT_CHARACTERS = 8_000
+"""Of all redirect URIs together: the log keeps them for good, before and after each change."""
+
 SCOPES = 100
 LONGEST_WINDOW = Seconds(86400)
 LARGEST_QUOTA = 10**9
@@ -305,6 +308,8 @@ def _wrong_redirect_uris(provider: Provider, wish: Wish) -> str:
         return f"{provider.title} has no redirect URIs: its clients act for themselves alone."
     if len(set(wish.redirect_uris)) != len(wish.redirect_uris) or len(wish.redirect_uris) > REDIRECT_URIS:
         return f"A client has at most {REDIRECT_URIS} redirect URIs, each once."
+    if sum(map(len, wish.redirect_uris)) > REDIRECT_CHARACTERS:
+        return f"A client's redirect URIs have at most {REDIRECT_CHARACTERS} characters together."
     problems = [check_redirect_uri(uri, public=public) for uri in wish.redirect_uris]
     return next((f"A redirect URI {problem}." for problem in problems if problem), "")
 

@@ -299,6 +299,7 @@ def test_R12_R13_R14_a_client_is_not_registered_with_a_redirect_uri_that_is_not_
         ("breeze", ("https://app.example/cb",)),
         ("standard", ("https://app.example/cb",) * 2),
         ("standard", tuple(f"https://app.example/{n}" for n in range(51))),
+        ("standard", tuple(f"https://app.example/{n}".ljust(1_000, "a") for n in range(9))),
     ],
 )
 def test_redirect_uris_are_few_different_and_for_providers_that_have_users(
