@@ -464,6 +464,8 @@ def keys(lines: tuple[views.KeyLine, ...], **changes: object) -> views.Keys:
         waits=lines[0].state == "next",
         means=MEANS,
         rotate=MEANS,
+        issuer="breeze",
+        revoke=MEANS,
     )
     return replace(good, **changes)  # type: ignore[arg-type]  # members by name
 
@@ -652,6 +654,7 @@ CONSOLE_SAMPLES: dict[str, ConsoleView] = {
     ),
     "console_keys": keys(KEYS, done=views.KeysDone.ROTATED),
     "console_keys_waiting": keys((key("next", 0, "ES256"), *KEYS), brand=BRAND, frame=frame(room=views.Room.KEYS)),
+    "console_keys_revoked": keys((KEYS[0], key("revoked", 200, until=Instant(NOW))), done=views.KeysDone.REVOKED),
     "console_keys_again": keys(KEYS, algorithm="ES256", done=views.KeysDone.AGAIN),
     "console_keys_wrong": keys(KEYS, problem="4 keys are published.", status=400),
     "console_outbox": outbox(next_url="/admin/breeze-test/outbox?after=user_3"),

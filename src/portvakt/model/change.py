@@ -144,6 +144,15 @@ class RetireKey:
 
 
 @dataclass(frozen=True, slots=True)
+class RevokeKey:
+    """End a key, which is not published from then on. Lost if there is no such key or it was revoked already."""
+
+    issuer: IssuerName
+    key_id: KeyId
+    revoked_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
 class AddOrganisation:
     """Insert an organisation. Lost if the issuer has one with that number."""
 
@@ -250,6 +259,7 @@ Change = (
     | RevokeSecret
     | AddKey
     | RetireKey
+    | RevokeKey
     | PutInvitation
     | EndInvitation
     | ForgetLink

@@ -163,7 +163,8 @@ class SigningKey:
     `public_jwk` is canonical JSON with `kty`, `kid`, `alg`, `use` and the public members (RFC 7517).
     `number` is 1 for an issuer's first key, then 2, 3, …; (issuer, number) is unique, so that two nodes that
     make the next key at once make one. It signs from `signs_from` until its successor does, and stands in
-    the key set until `published_until` (None: it has no successor yet).
+    the key set until `published_until` (None: it has no successor yet). What was signed with one that was revoked is
+    refused, whenever it was.
     """
 
     id: KeyId
@@ -175,3 +176,4 @@ class SigningKey:
     created_at: Instant
     signs_from: Instant
     published_until: Instant | None = None
+    revoked_at: Instant | None = None

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyLine:
-    """A signing key. `state`: next, signing or retired. `until`: when it leaves the key set, None for not yet known."""
+    """A signing key. `state`: next, signing, retired or revoked.
+
+    `until`: when it leaves the key set, None for not yet known.
+    """
 
     key_id: str
     algorithm: str
@@ -29,12 +32,15 @@ class KeysDone(Enum):
     """What was just done on the page of keys."""
 
     ROTATED = "rotated"
+    REVOKED = "revoked"
     AGAIN = "again"  # nothing yet: the operator has logged in again, as was asked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keys:
-    """The signing keys of an issuer, newest first. Posts `do` (rotate) to `action`.
+    """The signing keys of an issuer, newest first. Posts `do` (rotate, revoke) to `action`.
+
+    With revoke, `key` is the key's id and `confirm` what was typed: the name of the `issuer`.
 
     `waits`: whether the newest has not signed yet, so that there is nothing to rotate. `algorithm`: the one that the
     settings ask for, where the newest key has another, else "".
@@ -52,6 +58,8 @@ class Keys:
     status: int = 200
     means: OtherMeans
     rotate: OtherMeans
+    issuer: str
+    revoke: OtherMeans
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -256,6 +256,7 @@ CONSOLE_EN = {
     "begin.",
     "console.keys_algorithm": "The settings ask for {algorithm}. It signs after the next rotation.",
     "console.keys_done.rotated": "A new key is published. It signs once its turn has come.",
+    "console.keys_done.revoked": "The key is revoked: all that it signed is refused, at APIs within seconds.",
     "console.keys_done.again": "You have logged in again. Nothing was changed yet: do it once more.",
     "console.key_id": "Key (kid)",
     "console.key_algorithm": "Algorithm",
@@ -264,6 +265,11 @@ CONSOLE_EN = {
     "console.key.next": "Next",
     "console.key.signing": "Signing",
     "console.key.retired": "Retired",
+    "console.key.revoked": "Revoked",
+    "console.keys_revoke": "Revoke signing key",
+    "console.keys_revoke_text": "For a key that somebody else may have. All that it signed is refused at once, "
+    "personal API keys too, and programs ask for new tokens. A new key signs in its place.",
+    "console.keys_revoke_do": "Revoke the key",
     "console.outbox_mails": "Links to choose a password are mailed by {host}. What stands here was not sent yet, "
     "and is tried again every few seconds.",
     "console.outbox_no_mail": "No mail is sent, since portvakt.toml has no table [mail]. Show each link, send it to "

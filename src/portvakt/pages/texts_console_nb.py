@@ -260,6 +260,7 @@ CONSOLE_NB = {
     "console.keys_wait": "En ny nøkkel er publisert og venter på tur til å signere. Etter det kan neste bytte begynne.",
     "console.keys_algorithm": "Innstillingene ber om {algorithm}. Den signerer etter neste bytte.",
     "console.keys_done.rotated": "En ny nøkkel er publisert. Den signerer når det er dens tur.",
+    "console.keys_done.revoked": "Nøkkelen er trukket tilbake: alt den signerte, blir avvist, også hos API-er.",
     "console.keys_done.again": "Du har logget inn igjen. Ingenting er endret ennå: Gjør det en gang til.",
     "console.key_id": "Nøkkel (kid)",
     "console.key_algorithm": "Algoritme",
@@ -268,6 +269,11 @@ CONSOLE_NB = {
     "console.key.next": "Neste",
     "console.key.signing": "Signerer",
     "console.key.retired": "Avløst",
+    "console.key.revoked": "Trukket tilbake",
+    "console.keys_revoke": "Trekk tilbake signeringsnøkkel",
+    "console.keys_revoke_text": "For en nøkkel som noen andre kan ha. Alt den signerte, blir avvist med en gang, også "
+    "personlige API-nøkler, og programmer ber om nye tokener. En ny nøkkel signerer i stedet.",
+    "console.keys_revoke_do": "Trekk tilbake nøkkelen",
     "console.outbox_mails": "Lenker for å velge passord blir sendt på e-post av {host}. Det som står her, er ikke "
     "sendt ennå, og blir prøvd igjen om noen sekunder.",
     "console.outbox_no_mail": "Det blir ikke sendt e-post, for portvakt.toml har ingen tabell [mail]. Vis hver lenke, "

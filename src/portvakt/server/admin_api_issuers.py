@@ -36,6 +36,12 @@ async def rotate_keys(ask: Ask) -> Answer:
     return Answer(body={"items": show_keys(rotated, ask.office.clock()), "next": None})
 
 
+async def revoke_key(ask: Ask) -> Answer:
+    """End a key."""
+    left = await _keys(ask).revoke(ask.path["kid"])
+    return Answer(body={"items": show_keys(left, ask.office.clock()), "next": None})
+
+
 def _keys(ask: Ask) -> SigningKeys:
     office, who = ask.office, ask.who
     return SigningKeys(
@@ -87,5 +93,15 @@ OPERATIONS = (
         handle=rotate_keys,
         answers={200: "Keys"},
         refusals=(404, 409),
+    ),
+    Operation(
+        name="revokeKey",
+        method="POST",
+        path="/issuers/{issuer}/keys/{kid}/revoke",
+        summary="End a signing key that somebody else may have: all that it signed is refused. A new one signs.",
+        role=Role.OPERATOR,
+        handle=revoke_key,
+        answers={200: "Keys"},
+        refusals=(404,),
     ),
 )

@@ -16,6 +16,7 @@ from portvakt.protocol.govern.clients import (
     REDIRECT_URIS,
     SCOPES,
 )
+from portvakt.protocol.govern.keys import KeyState
 from portvakt.protocol.govern.secrets import GRACE_LIMIT
 from portvakt.server.admin_api_operation import LIMIT, MOST
 
@@ -238,7 +239,8 @@ SHAPES: Mapping[str, Shape] = {
         created=MOMENT,
         signs_from=MOMENT,
         published_until=or_null(MOMENT),
-        state=one_of(("next", "signing", "retired")),
+        revoked=or_null(MOMENT),
+        state=one_of(KeyState),
     ),
     "Keys": page("Key"),
     "User": members(**_USER),

@@ -108,6 +108,7 @@ def show_keys(keys: Sequence[SigningKey], now: Instant) -> list[dict[str, Any]]:
             "created": moment(key.created_at),
             "signs_from": moment(key.signs_from),
             "published_until": _end(key.published_until),
+            "revoked": _end(key.revoked_at),
             "state": state_of(key, keys, now).value,
         }
         for key in keys

@@ -49,6 +49,14 @@ class SigningKeys:
             raise Refusal(rotated)
         return rotated
 
+    async def revoke(self, key_id: str) -> tuple[SigningKey, ...]:
+        """End a key that somebody else may have: nothing that it signed is good any more. 404: there is no such key."""
+        self._check_actor()
+        revoked = await keys.revoke(self.store, self.issuer, key_id, key=self.sealing, clock=self.clock, by=self.by)
+        if isinstance(revoked, Refused):
+            raise Refusal(revoked)
+        return revoked
+
     def _check_actor(self) -> None:
         if not may_everything(self.actor, self.issuer.name):
             raise Refusal(_NOT_YOURS)

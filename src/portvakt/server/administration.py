@@ -160,5 +160,9 @@ class Administration:
         """Publish a successor of the newest key; it signs once every key set cached before has run out."""
         return await self._keys(issuer, by).rotate()
 
+    async def revoke_key(self, issuer: Issuer, key_id: str, by: By = NOBODY) -> tuple[SigningKey, ...]:
+        """End a key that somebody else may have: nothing that it signed is good any more."""
+        return await self._keys(issuer, by).revoke(key_id)
+
     def _keys(self, issuer: Issuer, by: By = NOBODY) -> SigningKeys:
         return SigningKeys(issuer=issuer, store=self._store, clock=self._clock, sealing=self._sealing, by=by)

@@ -27,8 +27,8 @@ class OwnKeys:
         self._all: dict[KeyId, PublicKey] = {}
 
     async def every(self) -> tuple[PublicKey, ...]:
-        """Return all keys that there ever were: what they signed may have no end (a personal API key)."""
-        rows = await self._copy.keys(self._issuer.name)
+        """Return all keys that were not revoked: what they signed may have no end (a personal API key)."""
+        rows = [row for row in await self._copy.keys(self._issuer.name) if row.revoked_at is None]
         self._all |= {row.id: read_public_jwk(row.public_jwk) for row in rows if row.id not in self._all}
         return tuple(self._all[row.id] for row in rows)
 

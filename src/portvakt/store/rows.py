@@ -134,6 +134,7 @@ def row_of_key(key: SigningKey) -> Fields:
         "created_at": checked_moment(key.created_at),
         "signs_from": checked_moment(key.signs_from),
         "published_until": checked_end(key.published_until),
+        "revoked_at": checked_end(key.revoked_at),
     }
 
 
@@ -213,6 +214,7 @@ def key_from(row: Mapping[Any, Any]) -> SigningKey:
         created_at=Instant(row["created_at"]),
         signs_from=Instant(row["signs_from"]),
         published_until=row["published_until"],
+        revoked_at=row["revoked_at"],
     )
 
 

@@ -129,6 +129,7 @@ SIGNING_KEYS = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("signs_from", BigInteger, nullable=False),
     Column("published_until", BigInteger),
+    Column("revoked_at", BigInteger),
     PrimaryKeyConstraint("issuer", "id", name="pk_signing_keys"),
     UniqueConstraint("issuer", "number", name="uq_signing_keys_number"),
     CheckConstraint("number >= 1", name="ck_signing_keys_number"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, bindparam, case, func, select, text
 
 from portvakt.model.audit import NOBODY
-from portvakt.model.change import AddClient, AddKey, AddSecret, AddUser, ExpireSecret, RetireKey
+from portvakt.model.change import AddClient, AddKey, AddSecret, AddUser, ExpireSecret, RetireKey, RevokeKey
 from portvakt.store import administration_changes, behalf_changes, invitations
 from portvakt.store.checks import checked_id, checked_moment
 from portvakt.store.inserting import insert_new
@@ -62,6 +62,17 @@ def statement_of(change: Change, dialect: str, by: By = NOBODY) -> Executable:
                     SIGNING_KEYS.c.published_until.is_(None),
                 )
                 .values(published_until=checked_moment(published_until))
+            )
+        case RevokeKey(issuer, key_id, revoked_at):
+            at = checked_moment(revoked_at)
+            return (
+                SIGNING_KEYS.update()
+                .where(
+                    SIGNING_KEYS.c.issuer == checked_id(issuer),
+                    SIGNING_KEYS.c.id == checked_id(key_id),
+                    SIGNING_KEYS.c.revoked_at.is_(None),
+                )
+                .values(revoked_at=at, published_until=at)
             )
         case _:
             return behalf_changes.statement_of(change, dialect)

@@ -56,6 +56,7 @@ NEEDED = {
     "showIssuer": Needed.ANYBODY,
     "listKeys": Needed.OPERATOR,
     "rotateKeys": Needed.OPERATOR,
+    "revokeKey": Needed.OPERATOR,
     "listClients": Needed.ANYBODY,
     "createClient": Needed.MAKER,
     "showClient": Needed.OWNER,

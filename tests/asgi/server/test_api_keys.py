@@ -13,7 +13,7 @@ import pytest
 from acting import COMPANY, a_company, an_application, post
 from asgi_driver import Answer, call
 from builders import NOW
-from issuing import FORM, HASHING, LUCA, OWNER, PRISJAKT, STANDARD, a_client, as_form, serving
+from issuing import FORM, HASHING, INSTALLATION, LUCA, OWNER, PRISJAKT, STANDARD, a_client, as_form, serving
 from portvakt.guard import Denied, Guard, Verified
 from portvakt.guard.api_keys import KEPT
 from portvakt.model.behalf import Session
@@ -23,6 +23,7 @@ from portvakt.model.nouns import Organisation
 from portvakt.model.values import Instant, OrganisationNumber, SessionId
 from portvakt.protocol.credentials import SECRET_OCTETS, Kind, keep_opaque, mint
 from portvakt.protocol.own_scopes import API_KEYS, INTROSPECT
+from portvakt.server.administration import Administration
 from portvakt.server.keys import rotate
 from portvakt.server.own_keys import OwnKeys
 
@@ -140,6 +141,20 @@ async def test_a_key_is_made_shown_once_listed_used_and_revoked(luca: Serving, b
     assert (gone.status, gone.header("location")) == (303, "/api-keys")
     assert await entered(guard, key) == 401
     assert "My script" not in (await browser.ask("GET")).body.decode()
+
+
+async def test_FT20_a_key_ends_with_the_signing_key_that_signed_it(luca: Serving, browser: Browser) -> None:
+    key = await browser.key()
+    guard = a_guard(luca)
+    before = isinstance(await entered(guard, key), Verified)
+    administration = Administration(luca.store, INSTALLATION, clock=luca.clock)
+    (signed_by,) = await administration.keys(LUCA)
+
+    await administration.revoke_key(LUCA, signed_by.id)
+    luca.clock.advance(KEPT)
+
+    assert (before, await entered(guard, key), (await told(luca, key))["active"]) == (True, 401, False)
+    assert isinstance(await entered(guard, await browser.key()), Verified)
 
 
 async def test_a_key_ends_on_the_day_that_was_chosen(luca: Serving, browser: Browser) -> None:

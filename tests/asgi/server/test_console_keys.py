@@ -17,8 +17,14 @@ from portvakt.server.administration import Administration
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from html_pages import Page
+
 KEYS = f"/admin/{ACME.name}/keys"
 QUARTER = 15 * 60
+
+
+def dos(page: Page) -> set[str]:
+    return {form.fields["do"] for form in page.forms if "do" in form.fields}
 
 
 async def test_an_operator_rotates_once_and_again_when_the_next_key_signs(administered: Administered) -> None:
@@ -36,12 +42,35 @@ async def test_an_operator_rotates_once_and_again_when_the_next_key_signs(admini
     (entry,) = (await Administration(store, INSTALLATION).log(ACME).page(Sought(act=Act.KEY_ROTATED)))[1]
     assert done.location == f"{KEYS}?done=rotated"
     assert "waits for its turn" in after.text
-    assert not after.has_form("/keys")
+    assert dos(after) == {"revoke"}
     assert twice.status == 400
     assert "A new key is published and waits for its turn to sign." in twice.text
     assert later.text.index(second.id) < later.text.index("Signing<") < later.text.index(first.id)
-    assert later.has_form("/keys")
+    assert dos(later) == {"rotate", "revoke"}
     assert (entry.event.id, entry.by.kind, entry.by.id) == (second.id, ActorKind.USER, OPERATOR.user_id)
+
+
+async def test_FT20_an_operator_revokes_a_key_by_typing_the_environments_name(administered: Administered) -> None:
+    browser = await signed_in(administered, OPERATOR)
+    store = administered.served.store
+    form = next(form for form in (await browser.get(KEYS)).forms if form.fields.get("do") == "revoke")
+    (key,) = await store.signing_keys(ACME.name)
+
+    wrong = await browser.submit(form, key=key.id, confirm="other")
+    nobodys = await browser.submit(form, key="nobody", confirm=ACME.name)
+    untouched = await store.signing_keys(ACME.name)
+    done = await browser.submit(form, key=key.id, confirm=f" {ACME.name} ")
+    after = await browser.get(done.location)
+
+    old, new = await store.signing_keys(ACME.name)
+    (entry,) = (await Administration(store, INSTALLATION).log(ACME).page(Sought(act=Act.KEY_REVOKED)))[1]
+    assert [wrong.status, nobodys.status, untouched] == [400, 404, (key,)]
+    assert "That is not the environment&#39;s name." in wrong.text
+    assert done.location == f"{KEYS}?done=revoked"
+    assert "all that it signed is refused" in after.text
+    assert (old.revoked_at is not None, new.revoked_at) == (True, None)
+    assert f'value="{old.id}"' not in after.text  # there is nothing more to revoke
+    assert (entry.event.id, entry.by.kind, entry.by.id) == (old.id, ActorKind.USER, OPERATOR.user_id)
 
 
 async def test_a_session_that_lies_open_and_a_form_from_elsewhere_rotate_nothing(administered: Administered) -> None:

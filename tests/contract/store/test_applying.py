@@ -17,6 +17,7 @@ from portvakt.model.change import (
     ExpireSecret,
     Lost,
     RetireKey,
+    RevokeKey,
     SetClient,
     SetClientDisabled,
 )
@@ -70,6 +71,8 @@ async def test_no_changes_are_applied(store: Store) -> None:
         ExpireSecret(OTHER, CLIENT, SECRET, Instant(1)),
         RetireKey(ACME, KeyId("key_nobody"), Instant(1)),
         RetireKey(OTHER, KeyId("key_1"), Instant(1)),
+        RevokeKey(ACME, KeyId("key_nobody"), Instant(1)),
+        RevokeKey(OTHER, KeyId("key_1"), Instant(1)),
     ],
     ids=lambda change: type(change).__name__,
 )
@@ -129,6 +132,15 @@ async def test_the_end_of_a_key_is_said_once(kept: Store) -> None:
     assert await kept.apply([first]) == Applied()
     assert await kept.apply([again]) == Lost(again)
     assert (await kept.signing_keys(ACME))[0].published_until == 70
+
+
+async def test_FT20_a_key_is_revoked_once_also_one_whose_end_was_said(kept: Store) -> None:
+    first, again = (RevokeKey(ACME, KeyId("key_1"), Instant(at)) for at in (50, 60))
+
+    assert await kept.apply([RetireKey(ACME, KeyId("key_1"), Instant(70)), first]) == Applied()
+    assert await kept.apply([again]) == Lost(again)
+    key = (await kept.signing_keys(ACME))[0]
+    assert (key.revoked_at, key.published_until) == (50, 50)
 
 
 async def test_last_use_moves_forward_only(kept: Store) -> None:

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
+from typing import Any
 
+import httpx2
 import pytest
 
+from polling import until
+from portvakt.guard import Denied, Guard, Revocations
+from portvakt.guard.revocations import WAIT_AT
+from portvakt.jose import base64url
+from portvakt.model.values import Instant
 from shell import Shell, asked
 
 # client
@@ -130,6 +139,70 @@ def test_keys_are_listed_and_rotated_with_overlap(installed: Shell) -> None:
     assert rotated[0]["published_until"] > rotated[1]["signs_from"]
     assert "waits for its turn" in again
     assert "next" in installed.run("keys", "list", "--issuer", "breeze").stdout
+
+
+def part(text: str, number: int) -> dict[str, Any]:
+    """Return the header (0) or the claims (1) of a token."""
+    said: dict[str, Any] = json.loads(base64url.decode(text.split(".")[number].encode()))
+    return said
+
+
+def test_FT20_a_revoked_key_ends_what_it_signed_at_guards_and_a_new_one_signs_at_once(
+    installed: Shell, port: int
+) -> None:
+    """The guard is another process than the server, with a key set of before; its clock is turned, nobody waits."""
+    of, settings = ("--issuer", "standard"), installed.folder / "portvakt.toml"
+    settings.write_text(settings.read_text().replace(":8040", f":{port}"))
+    client = installed.json(
+        "client", "create", *of, "--name", "x", "--scope", "read", "--scope", "portvakt:revocations"
+    )
+    (key,) = installed.json("keys", "list", *of)["keys"]
+    asked_yes = installed.complaint("keys", "revoke", *of, key["kid"], code=1)
+    nobodys = installed.complaint("keys", "revoke", *of, "-nobody", "--yes", code=4)
+    url, turned = f"http://127.0.0.1:{port}/standard", 0
+
+    async def meets(guard: Guard, shown: str) -> int:
+        try:
+            await guard.verify([(b"authorization", b"Bearer " + shown.encode())])
+        except Denied as denied:
+            return denied.refused.status
+        return 200
+
+    def new_token() -> str:
+        sent = {"client_id": client["client_id"], "client_secret": client["client_secret"], "scope": "read"}
+        return str(
+            httpx2.post(f"{url}/token", data={"grant_type": "client_credentials", **sent}).json()["access_token"]
+        )
+
+    async def look() -> list[int]:
+        nonlocal turned
+        old = new_token()
+        guard = Guard(
+            issuer=url,
+            audience=part(old, 1)["aud"],
+            clock=lambda: Instant(int(time.time()) + turned),
+            revocations=Revocations(client_id=client["client_id"], client_secret=client["client_secret"]),
+        )
+        statuses = [await meets(guard, old)]
+        revoked = await asyncio.to_thread(installed.json, "keys", "revoke", *of, key["kid"], "--yes")
+        assert [each["state"] for each in revoked["keys"]] == ["revoked", "signing"]
+        turned = WAIT_AT
+        statuses.append(await meets(guard, old))
+        given: list[str] = []
+
+        def signed_by_another() -> bool:
+            given.append(new_token())
+            return bool(part(given[-1], 0)["kid"] != key["kid"])
+
+        await until(signed_by_another, 1)
+        return [*statuses, await meets(guard, given[-1]), await meets(guard, old)]
+
+    with installed.serving(port):
+        assert asyncio.run(look()) == [200, 401, 200, 401]
+    assert "--yes" in asked_yes
+    assert "no such signing key" in nobodys
+    told = installed.json("audit", "list", *of, "--act", "key.revoked")["lines"]
+    assert [(line["id"], line["actor_kind"]) for line in told] == [(key["kid"], "command")]
 
 
 def test_a_client_lives_its_whole_life_by_command_alone(installed: Shell, port: int) -> None:
