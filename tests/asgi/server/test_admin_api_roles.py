@@ -212,6 +212,7 @@ async def test_Z2_a_route_is_for_those_whose_it_is_and_not_there_for_others(
         "issuer": "acme",
         "client_id": "",
         "secret_id": "sec_none",
+        "kid": "none",
         "user_id": MEMBER.user_id,
         "session_id": "none",
         "organisation": BAKERY,
@@ -270,5 +271,5 @@ async def test_Z2_what_an_operator_disabled_no_owner_enables_and_what_an_owner_d
 
 def _is_about_what_is_inside(operation: Operation, problem: dict[str, Any]) -> bool:
     """Whether they got as far as to what is not there."""
-    inside = {"endSession": "session", "revokeSecret": "secret"}.get(operation.name, "")
+    inside = {"endSession": "session", "revokeSecret": "secret", "revokeKey": "signing key"}.get(operation.name, "")
     return bool(inside) and problem["detail"] == f"There is no such {inside}."
