@@ -32,6 +32,7 @@ PLACES = {
     "client_id": known(ACME, "everywhere").client_id,
     "secret_id": "sec_none",
     "user_id": str(MEMBER.user_id),
+    "kid": "none",
     "session_id": "ses_none",
     "organisation": str(BAKERY),
     "reference": "00000000-0",
