@@ -37,12 +37,13 @@ from portvakt.jose.verifying import TokenRefused, open_token, split
 from portvakt.model.change import Applied
 from portvakt.model.nouns import Algorithm
 from portvakt.model.provider import Quota
-from portvakt.model.values import Instant, Seconds, Secret
+from portvakt.model.values import Instant, KeyId, Seconds, Secret
 from portvakt.protocol.govern.keys import KEY_SET_MAX_AGE, OVERLAP
 from portvakt.server.administration import Administration, Refusal
 from portvakt.server.application import Application
 from portvakt.server.clock import TurnableClock
 from portvakt.server.log import Log
+from portvakt.server.own_keys import OwnKeys
 from portvakt.store import open_store
 
 if TYPE_CHECKING:
@@ -324,6 +325,22 @@ async def test_keys_rotated_elsewhere_are_published_and_used(breeze: Serving, el
     answer = await breeze.ask(BREEZE)
     assert verifies(answer.json()["access_token"], after[1:], BREEZE)
     assert not verifies(answer.json()["access_token"], before, BREEZE)
+
+
+async def test_FT20_a_key_revoked_by_any_node_is_published_and_used_nowhere_within_a_second(
+    breeze: Serving, changing: Store
+) -> None:
+    old = (await breeze.ask(BREEZE)).json()["access_token"]
+    before, verifying = await key_set(breeze, BREEZE), OwnKeys(BREEZE, breeze.application.copy, breeze.clock)
+    (revoked,) = await verifying.keys()
+
+    async with noticed(breeze, changing):
+        await administering(breeze, changing).revoke_key(BREEZE, KeyId(revoked.kid))
+
+    after, new = await key_set(breeze, BREEZE), (await breeze.ask(BREEZE)).json()["access_token"]
+    assert (len(after), set(before) & set(after)) == (1, set())
+    assert (verifies(new, after, BREEZE), verifies(old, after, BREEZE)) == (True, False)
+    assert revoked.kid not in {key.kid for key in await verifying.keys()}
 
 
 async def test_a_successor_that_waits_is_not_followed_by_another(standard: Serving) -> None:
