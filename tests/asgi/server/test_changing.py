@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -183,7 +183,7 @@ async def test_A10_an_ended_secret_is_refused_at_every_endpoint(standard: Servin
         a_secret(STANDARD, "two", of="two-live"),
     ]
     assert await standard.store.apply(a_client(STANDARD, "two", rows)) == Applied()
-    sent = {"grant_type": "client_credentials", "token": "x"}
+    sent: dict[str, Any] = {"grant_type": "client_credentials", "token": "x"}
 
     async def status(which: str) -> int:
         return (
