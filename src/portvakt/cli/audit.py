@@ -90,8 +90,8 @@ def export(  # noqa: PLR0913  one for each filter
     sought = _sought(there, client, user, organisation, actor, act, since, until)
 
     async def ask(administration: "Administration") -> None:
-        async for line in await administration.log(there.issuer).export(format_.value, sought()):
-            say(line.rstrip("\r\n"))
+        async for some in await administration.log(there.issuer).export(format_.value, sought()):
+            say(some.replace("\r\n", "\n").rstrip("\n"))
 
     administer(there, ask)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from portvakt.model.audit import ActorKind
 from portvakt.model.values import ClientId
@@ -16,7 +18,7 @@ from portvakt.protocol.govern.told import without_addresses
 from portvakt.server.refusal import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from portvakt.model.audit import Act, By, Entry, Told
     from portvakt.model.nouns import Client, Issuer
@@ -27,7 +29,9 @@ if TYPE_CHECKING:
 EXPORTS = {"csv": "text/csv", "jsonl": "application/jsonl"}
 """The media types of an export, by how its file's name ends."""
 
-EXPORT_PAGE = 500
+EXPORT_PAGE = 100
+"""Lines of an export that are read and written out at once, while nobody else is answered."""
+
 COLUMNS = (
     "number",
     "at",
@@ -47,6 +51,14 @@ COLUMNS = (
 """The columns of an export, which are the members of a line's JSON too."""
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+# A lock belongs to the event loop that it is waited for in.
+_TURNS: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
+
+
+def _turn() -> asyncio.Lock:
+    return _TURNS.setdefault(asyncio.get_running_loop(), asyncio.Lock())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,25 +112,26 @@ class Log:
         return following, await self._with_addresses(entries)
 
     async def export(self, ending: str, sought: Sought = EVERYTHING) -> AsyncGenerator[str]:
-        """Return what yields the lines of a file, "csv" or "jsonl". Whether they may is said before the first."""
+        """Return what yields the lines of a file, "csv" or "jsonl", some at a time. If they may is said at once."""
         await self._check(sought)
         return self._written(ending, sought)
 
     async def _written(self, ending: str, sought: Sought) -> AsyncGenerator[str]:
-        if ending == "csv":
-            yield csv_line(None)
-        async for entry in self.every(sought):
-            yield csv_line(entry) if ending == "csv" else json_line(entry)
+        """Yield all lines, newest first, a page at a time. Of all exports one makes a page at any moment.
 
-    async def every(self, sought: Sought = EVERYTHING) -> AsyncIterator[Entry]:
-        """Yield all lines, newest first, a page at a time."""
-        before: int | None = None
+        However many there are, a request waits for a page, and not for all of theirs. A slow reader holds nobody up.
+        """
+        spell = csv_line if ending == "csv" else json_line
+        before, text = None, csv_line(None) if ending == "csv" else ""
         while True:
-            before, entries = await self.page(sought, before=before, limit=EXPORT_PAGE)
-            for entry in entries:
-                yield entry
+            async with _turn():
+                before, entries = await self.page(sought, before=before, limit=EXPORT_PAGE)
+                text += "".join(map(spell, entries))
+            if text:
+                yield text
             if before is None:
                 return
+            text = ""
 
     async def _check(self, sought: Sought) -> None:
         actor, name, client = self.actor, self.issuer.name, None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -26,12 +28,15 @@ from builders import NOW
 from issuing import known
 from portvakt.model.audit import Act, ActorKind, By, Event
 from portvakt.model.change import Applied, Note
-from portvakt.server.administering_audit import COLUMNS, EXPORT_PAGE
+from portvakt.server.administering_audit import COLUMNS, EXPORT_PAGE, Log
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
     from administered import Administered
     from asgi_driver import Answer
     from portvakt.model.audit import Told
+    from portvakt.store import Store
 
 LOG = "/issuers/acme/audit"
 
@@ -231,7 +236,7 @@ async def test_keys_are_rotated_by_an_operator_and_the_log_says_so(administered:
 
 
 async def test_an_export_is_sent_as_it_is_read(administered: Administered) -> None:
-    await noted(administered, 3)
+    await noted(administered, EXPORT_PAGE + 1)
     sent: list[Any] = []
     head = [("host", HOST), ("authorization", f"Bearer {await administered.token(OPERATOR)}")]
 
@@ -245,11 +250,43 @@ async def test_an_export_is_sent_as_it_is_read(administered: Administered) -> No
     answer = await call(watched, "GET", f"{API}{LOG}", headers=head, query="format=jsonl")
 
     assert answer.status == 200
-    assert len(sent) >= 5
+    assert [len(message.get("body", b"").splitlines()) for message in sent[1:3]] == [EXPORT_PAGE, 1]
+
+
+async def test_of_all_exports_one_at_a_time_makes_a_page(administered: Administered) -> None:
+    await noted(administered, EXPORT_PAGE + 1)
+    watched = _Watched(administered.served.store)
+    exports = [await Log(issuer=ACME, store=cast("Any", watched)).export("jsonl") for _ in range(8)]
+
+    async def read(lines: AsyncGenerator[str]) -> int:
+        return sum([len(text.splitlines()) async for text in lines])
+
+    told = await asyncio.gather(*map(read, exports))
+
+    assert told == [EXPORT_PAGE + 1] * len(exports)
+    assert (watched.pages, watched.most) == (2 * len(exports), 1)
+
+
+@dataclass
+class _Watched:
+    """A store that counts the questions about the log, and how many of them were asked at one time."""
+
+    store: Store
+    pages: int = 0
+    asking: int = 0
+    most: int = 0
+
+    async def audit(self, *which: Any, **more: Any) -> Any:
+        self.pages += 1
+        self.asking += 1
+        self.most = max(self.most, self.asking)
+        found = await self.store.audit(*which, **more)
+        self.asking -= 1
+        return found
 
 
 async def test_whoever_leaves_an_export_ends_it(administered: Administered) -> None:
-    await noted(administered, 3)
+    await noted(administered, EXPORT_PAGE + 1)
     sent: list[Any] = []
     head = [("host", HOST), ("authorization", f"Bearer {await administered.token(OPERATOR)}")]
 
