@@ -192,8 +192,8 @@ def lived_through(
             assert status == 503
             installation.attack("unknown_client", "while the database is broken", "right secret")
         of = ("--issuer", "breeze", "--json")
-        for arguments in (("audit", "list"), ("explain", "--client", client_id), ("client", "show", client_id)):
-            installation.run(*arguments, *of)
+        for told in (("audit", "list"), ("explain", "--client", client_id), ("client", "show", client_id)):
+            installation.run(*told, *of)
 
 
 def arguments_of_children() -> list[bytes]:
