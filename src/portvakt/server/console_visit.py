@@ -48,6 +48,7 @@ NOTHING_TO_DO = Refused(INVALID_REQUEST, "The form does not say what to do.", re
 
 _TOO_OFTEN = Refused(RATE_LIMITED, "Too many forms in a minute.", Fault.LIMITED.status, reason="quota: forms")
 _DAY = timedelta(days=1)
+_SECONDS = int(_DAY.total_seconds())
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~-]{1,255}){0,6}", re.ASCII)
 
 
@@ -256,8 +257,9 @@ def tomorrow(now: Instant) -> str:
 
 
 def day_begins(day: str) -> Instant | None:
-    """Return the first moment of a day (YYYY-MM-DD, UTC); None if it is none."""
+    """Return the first moment of a day (YYYY-MM-DD, UTC); None if it is none, or the last of all, which never ends."""
     try:
-        return Instant(int(datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC).timestamp()))
-    except ValueError:
+        begins = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC)
+        return Instant(int((begins + _DAY).timestamp()) - _SECONDS)
+    except (ValueError, OverflowError):
         return None

@@ -416,6 +416,7 @@ async def test_a_list_leads_on_to_its_end_also_behind_what_was_deleted(administe
         (f"/admin/{ACME.name}/organisations/{BAKERY}", "adm@example.no"),
         (f"{CLIENTS}?q=by-h", "by-header"),
         (f"/admin/{ACME.name}/log?day=2020-01-01", "Nothing to show"),
+        (f"/admin/{ACME.name}/log?day=9999-12-31", "Audit log"),
         (f"/admin/{ACME.name}/log?day=never&act=none&before=x", "Audit log"),
     ],
 )
