@@ -27,6 +27,8 @@ PREFIX = "PORTVAKT_"
 # Variables that are not settings of a server: of tests, of the client, and those that Kubernetes makes up for
 # a service of this name (PORTVAKT_SERVICE_HOST, PORTVAKT_PORT_8040_TCP, …).
 FOREIGN = ("TEST_", "REQUIRE_SERVICES", "FAULTS", "CLIENT_", "SERVICE_", "PORT_")
+# Those that our own pages name: in a request to the API as curl, and in a client's .env.
+SHOWN = ("TOKEN", "ISSUER")
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +183,9 @@ class Sources:
         names += [name + "_FILE" for name in names]
         for variable in sorted(self.environ):
             rest = variable.removeprefix(PREFIX)
-            if variable.startswith(PREFIX) and variable not in names and not rest.startswith(FOREIGN):
+            if rest == variable or rest in SHOWN or rest.startswith(FOREIGN):
+                continue
+            if variable not in names:
                 yield Problem(spell([variable]), "unknown variable" + nearest(variable, names))
 
 

@@ -216,6 +216,11 @@ def test_FT28_a_variable_that_kubernetes_made_up_is_recognised(tmp_path: Path) -
     assert "enableServiceLinks: false" in line
 
 
+@pytest.mark.parametrize("variable", ["PORTVAKT_TOKEN", "PORTVAKT_ISSUER", "PORTVAKT_CLIENT_ID"])
+def test_FT28_a_variable_that_our_own_pages_name_is_no_wrong_setting(tmp_path: Path, variable: str) -> None:
+    loaded(tmp_path, "", environ={**ENVIRON, variable: "x"})
+
+
 def test_FT28_a_wrong_argument_is_refused_by_name(tmp_path: Path) -> None:
     assert told(tmp_path, "", port="0") == ["--port: must be a whole number from 1 to 65535"]
 
