@@ -76,6 +76,9 @@ MOST_WAITING = 1_000
 A_MINUTE = Quota(60, Seconds(60))
 """How many are kept of one client, or of all that is not a client's, from one address: a flood pushes nobody out."""
 
+AN_HOUR = Quota(250, Seconds(3600))
+"""How many are kept from one address of all its clients, and as many of strangers: in a week not all of the ring."""
+
 MOST_ADDRESSES = 20_000
 LOOKUPS = 100
 """Questions to the store for one batch. Whoever makes up ids makes no end of them."""
@@ -101,7 +104,9 @@ class RefusedRequests:
 
     def note(self, call: Call, refused: Refused, issuer: Issuer, *, pepper: bytes, now: Instant) -> None:
         """Remember that a call was refused. The reply has left."""
-        if self._counted.take((issuer.name, bucket_address(call.address), call.client_id), A_MINUTE, now) is not None:
+        address = bucket_address(call.address)
+        buckets = ((issuer.name, address, call.client_id), A_MINUTE), ((address, call.client_id is None), AN_HOUR)
+        if any(self._counted.take(key, quota, now) is not None for key, quota in buckets):
             return  # it has its line in the log
         if len(self._waiting) >= MOST_WAITING:
             self._waiting.popleft()

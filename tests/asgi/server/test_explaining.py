@@ -520,6 +520,24 @@ async def test_E4_who_is_refused_without_end_pushes_nobody_out(served: Serving) 
     assert len(await served.store._read("count", refusals_of_all())) == refusals.A_MINUTE.limit + 2
 
 
+async def test_E4_one_address_fills_the_ring_neither_with_its_clients_nor_with_time(
+    served: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refusals, "AN_HOUR", Quota(5, Seconds(3600)))
+    for turn in range(10):
+        await served.ask(STANDARD, body(STANDARD, client_id=f"client_{turn}"))
+        served.clock.advance(60)
+    own = await served.ask(STANDARD, body(STANDARD, scope="admin"))  # strangers push out no client of that address
+    await served.application._recording.flush()
+    kept = len(await served.store._read("count", refusals_of_all()))
+    served.clock.advance(3600)
+    later = await served.ask(STANDARD, body(STANDARD, client_id="client_x"))
+
+    assert (await explained(served, STANDARD, own)).refused.near == NearMiss.SCOPE
+    assert kept == 5 + 1
+    assert (await explained(served, STANDARD, later)).refused.client_id is None
+
+
 def refusals_of_all() -> Any:
     from sqlalchemy import select
 
