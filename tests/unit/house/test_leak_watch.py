@@ -39,9 +39,7 @@ def run(folder: Path, what: str, *arguments: str) -> subprocess.CompletedProcess
         "-p",
         "no:cacheprovider",
         "-p",
-        "no:randomly",
-        "-p",
-        "no:schemathesis",
+        "xdist",
         f"--basetemp={folder / 'base'}",
         f"--rootdir={folder}",
     )
@@ -50,7 +48,7 @@ def run(folder: Path, what: str, *arguments: str) -> subprocess.CompletedProcess
     return subprocess.run(
         [sys.executable, "-m", "pytest", *quiet, *arguments, str(folder)],
         cwd=folder,
-        env={**inherited, "PYTHONPATH": tests},
+        env={**inherited, "PYTHONPATH": tests, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
         timeout=50,
