@@ -587,6 +587,7 @@ CONSOLE_SAMPLES: dict[str, ConsoleView] = {
         ),
         known_scopes=("accounting",),
         acts_for_users=True,
+        acts_alone=False,
         has_quotas=False,
     ),
     "console_change": form(changes="Nattlig import", filled=views.Filled(name="Nattlig import", version="3")),
@@ -594,6 +595,7 @@ CONSOLE_SAMPLES: dict[str, ConsoleView] = {
     "console_secret_rotated": shown(rotated=True, older_end=Instant(NOW + DAY)),
     "console_secret_replaced": shown(rotated=True),
     "console_secret_public": shown(client_secret=None, ends=None),
+    "settings_secret": shown(brand=LUCA, frame=own_frame(APPLICATIONS)),
     "console_client": client(),
     "console_client_disabled": client(
         enabled=False,

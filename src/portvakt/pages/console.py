@@ -178,7 +178,8 @@ class ClientForm:
 
     Posts the members of `Filled` to `action`. `known_scopes`: those that there are, None for any; () hides the field.
     `expires` is a number of days or "date", and then `until` says which. `asks_owner`: an operator says whose it is, by
-    address; others choose among `choices`. `problem`: what is wrong, in English.
+    address; others choose among `choices`. `acts_alone`: a client without redirect URIs is of use, too. `problem`: what
+    is wrong, in English.
     """
 
     brand: Brand
@@ -191,6 +192,7 @@ class ClientForm:
     choices: tuple[Choice, ...] = ()
     known_scopes: tuple[str, ...] | None
     acts_for_users: bool
+    acts_alone: bool = True
     authentications: tuple[str, ...]
     has_quotas: bool
     earliest: str

@@ -103,6 +103,8 @@ CONSOLE_EN = {
     "console.redirect_uris": "Redirect URIs",
     "console.redirect_hint": "One on each line: where users are sent back to. Without any, the client "
     "acts for itself alone.",
+    "console.redirect_needed": "One on each line: where users are sent back to. A client acts for users "
+    "only here, and needs at least one.",
     "console.scopes": "Scopes",
     "console.scopes_known": "What it may ask for, with spaces between. There are: {scopes}.",
     "console.scopes_hint": "What it may ask for, with spaces between, such as: read write.",
@@ -119,6 +121,7 @@ CONSOLE_EN = {
     "console.save": "Save changes",
     "console.cancel": "Cancel",
     "console.created": "The OAuth client is ready",
+    "console.application_created": "The API application is ready",
     "console.rotated": "The new secret is ready",
     "console.once": "Copy the secret now",
     "console.once_text": "It is shown only this once. Keep it in a secret manager or an environment "
@@ -129,6 +132,7 @@ CONSOLE_EN = {
     "console.older_ended": "No longer work",
     "console.download": "Download .env",
     "console.to_client": "To the client",
+    "console.to_application": "To the application",
     "console.try": "Try it, as curl",
     "console.confirm": "To go on, type the name: {client}",
     "console.done.changed": "The changes were saved.",
@@ -197,7 +201,7 @@ CONSOLE_EN = {
     "console.member_code_hint": "They see it on the page of their account, and give it to you.",
     "console.member_administers": "Administers the organisation",
     "console.member_add": "Add member",
-    "console.person.created": "It was added.",
+    "console.person.created": "Added.",
     "console.person.changed": "The changes were saved.",
     "console.person.enabled": "Enabled again.",
     "console.person.disabled": "Disabled.",

@@ -104,6 +104,8 @@ CONSOLE_NB = {
     "console.redirect_uris": "Redirect-URI-er",
     "console.redirect_hint": "Én på hver linje: hit sendes brukerne tilbake. Uten noen handler klienten "
     "bare for seg selv.",
+    "console.redirect_needed": "Én på hver linje: hit sendes brukerne tilbake. Her handler en klient bare "
+    "for brukere, og trenger minst én.",
     "console.scopes": "Scopes (tilganger)",
     "console.scopes_known": "Det den kan be om, med mellomrom mellom. Disse finnes: {scopes}.",
     "console.scopes_hint": "Det den kan be om, med mellomrom mellom, for eksempel: read write.",
@@ -120,6 +122,7 @@ CONSOLE_NB = {
     "console.save": "Lagre endringer",
     "console.cancel": "Avbryt",
     "console.created": "OAuth-klienten er klar",
+    "console.application_created": "API-applikasjonen er klar",
     "console.rotated": "Den nye hemmeligheten er klar",
     "console.once": "Kopier hemmeligheten nå",
     "console.once_text": "Den vises bare denne ene gangen. Oppbevar den i et hemmelighetshvelv eller "
@@ -130,6 +133,7 @@ CONSOLE_NB = {
     "console.older_ended": "Virker ikke lenger",
     "console.download": "Last ned .env",
     "console.to_client": "Til klienten",
+    "console.to_application": "Til applikasjonen",
     "console.try": "Prøv den, som curl",
     "console.confirm": "Skriv navnet for å gå videre: {client}",
     "console.done.changed": "Endringene ble lagret.",

@@ -115,6 +115,7 @@ def client_form(
         choices=choices if changed is None else (),
         known_scopes=provider.scopes,
         acts_for_users=provider.authorize_path is not None,
+        acts_alone="client_credentials" in provider.grants,
         authentications=_authentications(visit.issuer, changed),
         has_quotas=operator,
         earliest=tomorrow(visit.now),

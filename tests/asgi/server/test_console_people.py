@@ -53,7 +53,7 @@ async def test_where_nobody_logs_in_a_user_is_made_without_a_link(administered: 
     page = await browser.get(done.location)
 
     assert page.heading == "program@example.no"
-    assert "It was added." in page.text
+    assert "Added." in page.text
 
 
 @pytest.mark.parametrize(
