@@ -145,7 +145,9 @@ class Organisations:
         await self.show(number)
         user = self._user_of_code(user) or user
 
-        def decide(facts: Belonging) -> Granted[Member]:
+        def decide(facts: Belonging) -> Granted[Member] | Refused:
+            if facts.user.disabled_at is not None and not may_everything(self.actor, self.issuer.name):
+                return NO_CODE
             return add_member(facts, administrator=administrator, now=self.clock())
 
         return granted(await act(self.store, lambda: self._belonging(number, user), decide, self.by))

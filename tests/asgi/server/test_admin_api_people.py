@@ -128,6 +128,17 @@ async def test_an_administrator_says_who_belongs_to_the_organisation(administere
     assert (await ask("PATCH", f"{members}/{DEVELOPER.user_id}", {"administrator": True})).status == 404
 
 
+async def test_the_code_of_somebody_who_is_disabled_is_none_to_an_administrator(administered: Administered) -> None:
+    members, other = f"{ORGANISATIONS}/{BAKERY}/members", OTHERS_ADMINISTRATOR
+    sent = {"user": member_code(administered.served.application._pepper, ACME.name, other.user_id, NOW).reveal()}
+    await administered.ask(OPERATOR, "POST", f"{USERS}/{other.user_id}/disable")
+
+    refused = await administered.ask(ADMINISTRATOR, "POST", members, sent)
+    added = await administered.ask(OPERATOR, "POST", members, sent)
+
+    assert (refused.status, added.status) == (400, 201)
+
+
 async def test_A9_an_administrator_learns_of_no_address_or_id_whether_somebody_has_it(
     administered: Administered,
 ) -> None:
