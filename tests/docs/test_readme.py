@@ -132,7 +132,7 @@ def test_the_readmes_call_of_an_api_calls_it(sandbox: dict[str, Any]) -> None:
 
 @pytest.mark.usefixtures("reader")
 def test_the_readmes_token_at_a_shell_is_shown(sandbox: dict[str, Any]) -> None:
-    typed = at(README.block("sh", "portvakt token"), sandbox)
+    typed = at(README.block("sh", "portvakt inspect"), sandbox)
     for name in ("CLIENT_ID", "CLIENT_SECRET"):
         typed = typed.replace(f"={name}", f"=$PORTVAKT_{name}")
 
