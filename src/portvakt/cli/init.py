@@ -235,4 +235,7 @@ def _say_done(plan: Plan, settings: "Settings", operator: "User", *, as_json: bo
     say()
     standard = settings.issuers[-1]  # of the two in the template
     say(f"Then {standard.url}{standard.provider.token_paths[0]} gives out tokens.")
+    say(f"The console is at {settings.url}/admin, once you have a password:")
+    say(f"  portvakt user set-password {operator.email} --issuer {settings.own.name}{option}")
+    say()
     say(f"Keep a copy of {plan.beside('.secret')} apart from the database: neither is of use without the other.")
