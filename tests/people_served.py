@@ -258,7 +258,8 @@ class Browser:
         for name, line in page.headers:
             if name == "set-cookie":
                 key, _, value = line.partition(";")[0].partition("=")
-                self.served.secrets.add(value)
+                if not key.endswith("portvakt-language"):  # which is no secret
+                    self.served.secrets.add(value)
                 self.cookies.pop(key, None)
                 if value:
                     self.cookies[key] = value

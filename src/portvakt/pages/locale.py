@@ -28,13 +28,16 @@ _MONTHS: Final[dict[Locale, tuple[str, ...]]] = {
 # fmt: on
 
 
-def choose_locale(asked: str | None, users: str | None, accept_language: str | None) -> Locale:
-    """Return the language: what the request asks for, else the user's own setting, else the browser's, else English.
+def choose_locale(
+    asked: str | None, users: str | None, accept_language: str | None, *, chosen: str | None = None
+) -> Locale:
+    """Return the language: what the request asks for, else what was `chosen` in the browser, else the user's own
+    setting, else what the browser accepts, else English.
 
-    `asked` and `users` count if they are "nb" or "en". Nothing is kept from one call to the next, so that many
-    different headers cost nothing but their own time, which is bounded.
+    `asked`, `chosen` and `users` count if they are "nb" or "en". Nothing is kept from one call to the next, so that
+    many different headers cost nothing but their own time, which is bounded.
     """
-    for wish in (asked, users):
+    for wish in (asked, chosen, users):
         for locale in LOCALES:
             if wish == locale:
                 return locale

@@ -1,7 +1,7 @@
 """What is kept in a browser: one cookie for each issuer, and values that bind a form to the browser it was sent to.
 
 Issuers under one host share a browser's origin, so each cookie's name carries its issuer's. A cookie holds an opaque
-text and nothing else.
+text and nothing else. The language that was chosen is the one thing that is the same for all of them.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ SESSION = "session"
 VISIT = "visit"
 """Before a log-in: a random text that ties the log-in form to the browser which asked for it."""
 
+LANGUAGE = "language"
+LANGUAGE_LIFE = 365 * 86_400
+
 _LONGEST_COOKIES = 8192
 _SAME_SITE = frozenset({b"same-origin", b"none"})  # "none": the user typed the address, or a bookmark did
 
@@ -24,7 +27,7 @@ _SAME_SITE = frozenset({b"same-origin", b"none"})  # "none": the user typed the 
 def cookie_name(issuer: Issuer, kind: str) -> str:
     """Return the cookie's name: with `__Host-` where there is TLS (RFC 6265bis §4.1.3.2)."""
     prefix = "__Host-" if issuer.url.startswith("https://") else ""
-    return f"{prefix}portvakt-{issuer.name}-{kind}"
+    return f"{prefix}portvakt-{kind}" if kind == LANGUAGE else f"{prefix}portvakt-{issuer.name}-{kind}"
 
 
 def set_cookie(issuer: Issuer, kind: str, value: str, *, seconds: int | None) -> tuple[str, str]:
@@ -65,17 +68,27 @@ def is_bound(key: bytes, purpose: str, text: str, shown: str) -> bool:
     return hmac.compare_digest(bind(key, purpose, text).encode(), shown.encode())
 
 
+def is_link_of_ours(issuer: Issuer, headers: list[tuple[bytes, bytes]]) -> bool:
+    """Tell whether a link on one of our own pages was followed: what sends a browser on (303) hides where it was."""
+    own = _origin(issuer).encode() + b"/"
+    return any(name == b"referer" and value.startswith(own) for name, value in headers)
+
+
 def is_from_here(issuer: Issuer, headers: list[tuple[bytes, bytes]]) -> bool:
     """Tell whether a browser says that a form was posted from one of our own pages.
 
     `Origin` must be the issuer's own where it is sent, and `Sec-Fetch-Site` same-origin; `null` is nobody's. A browser
     too old for both is left to the value in the form.
     """
-    scheme, _, rest = issuer.url.partition("://")
-    own = f"{scheme}://{rest.partition('/')[0]}".encode()
+    own = _origin(issuer).encode()
     for name, value in headers:
         if name == b"origin" and value != own:
             return False
         if name == b"sec-fetch-site" and value not in _SAME_SITE:
             return False
     return True
+
+
+def _origin(issuer: Issuer) -> str:
+    scheme, _, rest = issuer.url.partition("://")
+    return f"{scheme}://{rest.partition('/')[0]}"

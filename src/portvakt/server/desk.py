@@ -18,7 +18,18 @@ from portvakt.pages.views import Brand, Fault, Problem
 from portvakt.protocol.credentials import SECRET_OCTETS, Kind, mint, opaque_digest
 from portvakt.protocol.live import session_lives
 from portvakt.providers.places import is_at_or_under
-from portvakt.server.browser import SESSION, VISIT, bind, is_bound, is_from_here, read_cookie, set_cookie
+from portvakt.server.browser import (
+    LANGUAGE,
+    LANGUAGE_LIFE,
+    SESSION,
+    VISIT,
+    bind,
+    is_bound,
+    is_from_here,
+    is_link_of_ours,
+    read_cookie,
+    set_cookie,
+)
 from portvakt.server.call import read_body
 from portvakt.server.links import Links
 from portvakt.server.settings_issuers import OWN
@@ -146,11 +157,12 @@ class Desk:
         return facts if facts is not None and session_lives(facts.session, facts.user, self.clock()) else None
 
     def locale(self, call: Call, *, users: str | None = None, asked: str | None = None) -> Locale:
-        """Return the language: `locale` in the query (or `asked`), else the user's, else the browser's."""
+        """Return the language: `locale` in the query (or `asked`), else what was chosen, the user's, the browser's."""
         accept = next((value for name, value in call.scope["headers"] if name == b"accept-language"), b"")
         if asked is None:
             asked = query_value(call.scope["query_string"], "locale")
-        return choose_locale(asked, users, accept.decode("latin-1"))
+        chosen = read_cookie(self.issuer, LANGUAGE, call.scope["headers"])
+        return choose_locale(asked, users, accept.decode("latin-1"), chosen=chosen)
 
     async def show(
         self, call: Call, send: Send, view: View | ConsoleView, locale: Locale, *headers: tuple[str, str]
@@ -159,7 +171,15 @@ class Desk:
         reply = render(view, locale, other_language=_in_the_other_language(call, locale))
         if reply.status in _WAIT and not any(name == "retry-after" for name, _ in headers):
             headers = (*headers, ("retry-after", _WAIT[reply.status]))
-        await call.reply(replace(reply, headers=(*reply.headers, *self._private, *headers)), send)
+        await call.reply(replace(reply, headers=(*reply.headers, *self._private, *headers, *self._chosen(call))), send)
+
+    def _chosen(self, call: Call) -> tuple[tuple[str, str], ...]:
+        """Return the header that keeps a language chosen by a link of ours; an application's wish is not kept."""
+        headers, query = call.scope["headers"], call.scope["query_string"]
+        chosen = query_value(query, "locale") if is_link_of_ours(self.issuer, headers) else None
+        if chosen is None or chosen not in LOCALES or chosen == read_cookie(self.issuer, LANGUAGE, headers):
+            return ()
+        return (set_cookie(self.issuer, LANGUAGE, chosen, seconds=LANGUAGE_LIFE),)
 
     async def problem(
         self,

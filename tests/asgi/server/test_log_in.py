@@ -419,6 +419,28 @@ async def test_the_language_is_the_requests_then_the_users_then_the_browsers(peo
     assert (await people.browser(LUCA, language="en").ask_consent(KARI)).lang == "nb"
 
 
+async def test_a_language_that_is_chosen_on_a_page_is_that_of_every_page_that_follows(people: Served) -> None:
+    browser = people.browser(LUCA)
+    await browser.log_in(SAM)
+    assert (await browser.get(f"{browser.root}/account")).lang == "en"  # his own setting
+    link = f"{browser.root}/account?locale=nb"
+
+    assert (await browser.get(link)).lang == "nb"
+    assert (await browser.get(link, referer="https://elsewhere.example/")).lang == "nb"
+    assert (await browser.get(f"{browser.root}/account")).lang == "en"  # nobody chose it here
+
+    assert (await browser.get(link, referer=f"{browser.origin}/")).lang == "nb"
+    assert browser.cookies["__Host-portvakt-language"] == "nb"
+    assert (await browser.get(f"{browser.root}/sessions")).lang == "nb"
+    assert (await browser.authorize(locale="en")).lang == "en"
+    assert (await browser.authorize()).lang == "nb"
+    again = await browser.get(link, referer=f"{browser.origin}/")
+    assert "set-cookie" not in dict(again.headers)  # once is enough
+
+    browser.cookies["__Host-portvakt-language"] = "sv"
+    assert (await browser.get(f"{browser.root}/account")).lang == "en"
+
+
 async def test_a_wrong_password_keeps_the_language_the_application_and_the_way_back(people: Served) -> None:
     browser = people.browser(LUCA, language="en")
     first = await browser.authorize(locale="nb")

@@ -30,6 +30,8 @@ def test_the_first_wish_that_we_can_meet_decides(
     asked: str | None, users: str | None, browser: str | None, chosen: str
 ) -> None:
     assert choose_locale(asked, users, browser) == chosen
+    assert choose_locale(None, "en", "en", chosen=chosen) == chosen
+    assert choose_locale("en", None, "nb", chosen=chosen) == "en"
 
 
 @pytest.mark.parametrize(
