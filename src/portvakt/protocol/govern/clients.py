@@ -316,9 +316,14 @@ def _wrong_redirect_uris(provider: Provider, wish: Wish) -> str:
 
 def _wrong_grants(provider: Provider, wish: Wish) -> str:
     fitting = _grants(provider, wish)
-    if set(wish.grants) <= fitting:
+    if not set(wish.grants) <= fitting:
+        return f"Such a client may use {', '.join(sorted(fitting)) or 'no grant type'}: a user's need a redirect URI."
+    if fitting or set(wish.scopes) & OWN_SCOPES - SELF_SERVICE:  # a guard's client uses these with its secret alone
         return ""
-    return f"Such a client may use {', '.join(sorted(fitting)) or 'no grant type'}: a user's need a redirect URI."
+    if not _FOR_USERS & set(provider.grants):
+        return f"{provider.title} has no public clients: its clients act for themselves, with a secret."
+    who = "a public client acts" if wish.authentication is ClientAuthentication.NONE else "this issuer's clients act"
+    return f"Give at least one redirect URI: {who} for users."
 
 
 def _grants(provider: Provider, wish: Wish) -> frozenset[str]:

@@ -69,7 +69,8 @@ def test_a_new_client_gets_an_id_of_its_provider_and_one_dated_secret() -> None:
 
 
 def test_a_public_client_gets_no_secret() -> None:
-    decision = created(Wish(name="An app", authentication=ClientAuthentication.NONE))
+    uris = ("https://app.example/cb",)
+    decision = created(Wish(name="An app", authentication=ClientAuthentication.NONE, redirect_uris=uris))
 
     assert isinstance(decision, Granted)
     assert decision.answer.secret is None
@@ -114,7 +115,8 @@ def test_W2_a_client_that_cannot_be_is_refused_with_what_to_mend(wish: Wish) -> 
     ("provider", "scope", "works"), [("breeze", "x", False), ("luca", "x", False), ("luca", "accounting", True)]
 )
 def test_a_client_has_only_scopes_that_its_provider_has(provider: str, scope: str, works: bool) -> None:
-    assert isinstance(created(Wish(name="x", scopes=(scope,)), provider), Granted) is works
+    uris = ("https://app.example/cb",) if provider == "luca" else ()
+    assert isinstance(created(Wish(name="x", scopes=(scope,), redirect_uris=uris), provider), Granted) is works
 
 
 def test_rotation_overlaps_until_the_earlier_of_grace_and_own_end() -> None:
@@ -257,12 +259,27 @@ def test_a_client_with_redirect_uris_may_act_for_users_where_the_provider_has_th
         assert decision.answer.facts.client.grants == grants
 
 
-@pytest.mark.parametrize(("provider", "grants"), [("standard", {"client_credentials"}), ("luca", set())])
-def test_a_client_without_redirect_uris_acts_for_itself_alone(provider: str, grants: set[str]) -> None:
-    decision = created(Wish(name="x"), provider)
+def test_a_client_without_redirect_uris_acts_for_itself_alone() -> None:
+    decision = created(Wish(name="x"))
 
     assert isinstance(decision, Granted)
-    assert decision.answer.facts.client.grants == grants
+    assert decision.answer.facts.client.grants == {"client_credentials"}
+
+
+@pytest.mark.parametrize(
+    ("provider", "wish", "advice"),
+    [
+        ("luca", Wish(name="x"), "Give at least one redirect URI: this issuer's clients act for users."),
+        ("luca", Wish(name="x", scopes=("portvakt:manage",)), "Give at least one redirect URI"),
+        ("standard", Wish(name="x", authentication=ClientAuthentication.NONE), "Give at least one redirect URI: a publ"),
+        ("breeze", Wish(name="x", authentication=ClientAuthentication.NONE), "Breeze has no public clients"),
+    ],
+)
+def test_a_client_with_no_grant_is_refused_with_what_to_give(provider: str, wish: Wish, advice: str) -> None:
+    decision = created(wish, provider)
+
+    assert isinstance(decision, Refused)
+    assert (decision.status, decision.description[: len(advice)]) == (400, advice)
 
 
 def test_a_public_client_has_no_tokens_of_its_own_and_may_have_a_scheme_of_its_own() -> None:
