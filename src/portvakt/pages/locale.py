@@ -31,8 +31,10 @@ _MONTHS: Final[dict[Locale, tuple[str, ...]]] = {
 def choose_locale(
     asked: str | None, users: str | None, accept_language: str | None, *, chosen: str | None = None
 ) -> Locale:
-    """Return the language: what the request asks for, else what was `chosen` in the browser, else the user's own
-    setting, else what the browser accepts, else English.
+    """Return the language that a page is in.
+
+    That is what the request asks for, else what was `chosen` in this browser, else the user's own setting, else what
+    the browser accepts, else English.
 
     `asked`, `chosen` and `users` count if they are "nb" or "en". Nothing is kept from one call to the next, so that
     many different headers cost nothing but their own time, which is bounded.

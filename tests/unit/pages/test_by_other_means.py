@@ -1,4 +1,4 @@
-"""Whatever a form of administration does is shown as API call and as command beside it."""
+"""Whatever a form of administration does is shown as API call beside it, and to operators as command."""
 
 from __future__ import annotations
 
@@ -15,24 +15,28 @@ LOOK = 'name="do" value="show"'  # which shows a line of a list: as the list its
 ACT = re.compile(r'<button [^>]*name="do" value="[a-z_]+"')
 
 
-def by_other_means(shown: str) -> tuple[int, int]:
-    """Return how many API calls and how many commands a piece of a page shows."""
+def by_other_means(name: str, shown: str) -> int:
+    """Return how many acts a piece of a page shows by all means: API call, and command if it is an operator's."""
     means = "".join(MEANS.findall(shown))
-    return means.count("<code>curl "), means.count("<code>portvakt ")
+    calls, commands = means.count("<code>curl "), means.count("<code>portvakt ")
+    if name.startswith("settings"):  # of people who run no command on the server
+        assert commands == 0
+        return calls
+    return min(calls, commands)
 
 
 @pytest.mark.parametrize("name", CONSOLE_SAMPLES)
-def test_each_act_of_each_form_is_shown_as_api_call_and_as_command(name: str) -> None:
+def test_each_act_of_each_form_is_shown_by_other_means(name: str) -> None:
     """Of every view there is a sample, so that a new page with a form is in here, too."""
     page = render(CONSOLE_SAMPLES[name], "en").body.decode()
     forms = [form for form in FORM.findall(page) if LOOK not in form]
 
     for form in forms:
-        assert min(by_other_means(form)) >= max(1, len(ACT.findall(form))), form
+        assert by_other_means(name, form) >= max(1, len(ACT.findall(form))), form
 
 
 @pytest.mark.parametrize("name", [name for name, view in CONSOLE_SAMPLES.items() if getattr(view, "lines", ())])
-def test_each_list_is_shown_as_api_call_and_as_command(name: str) -> None:
+def test_each_list_is_shown_by_other_means(name: str) -> None:
     page = render(CONSOLE_SAMPLES[name], "en").body.decode()
 
-    assert min(by_other_means(page)) >= 1
+    assert by_other_means(name, page) >= 1
