@@ -595,7 +595,13 @@ CONSOLE_SAMPLES: dict[str, ConsoleView] = {
     "console_secret_rotated": shown(rotated=True, older_end=Instant(NOW + DAY)),
     "console_secret_replaced": shown(rotated=True),
     "console_secret_public": shown(client_secret=None, ends=None),
-    "settings_secret": shown(brand=LUCA, frame=own_frame(APPLICATIONS)),
+    "settings_secret": shown(
+        brand=LUCA,
+        frame=own_frame(APPLICATIONS),
+        code_url="https://id.example/luca-test/api/v1/oauth2/authorize?client_id=client_1"
+        "&redirect_uri=https%3A%2F%2Fapp.example%2Fcallback&response_type=code&scope=accounting&state=Zk3",
+    ),
+    "console_secret_guards": shown(curl=""),
     "console_client": client(),
     "console_client_disabled": client(
         enabled=False,

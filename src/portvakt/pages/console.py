@@ -204,7 +204,10 @@ class ClientForm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretShown:
-    """A client's credentials, this once. `env`, `curl`: what to paste. `older_end`: until when the older ones work."""
+    """A client's credentials, this once. `env`, `curl`: what to paste. `older_end`: until when the older ones work.
+
+    `code_url`: where a user gives the code that `curl` has a place for, "" where it has none.
+    """
 
     brand: Brand
     frame: Frame
@@ -213,6 +216,7 @@ class SecretShown:
     client_secret: str | None = field(repr=False)
     env: str = field(repr=False)
     file_name: str
+    code_url: str = field(default="", repr=False)
     curl: str = field(repr=False)
     ends: Instant | None
     rotated: bool

@@ -194,5 +194,6 @@ class OrganisationPage:
     switch: OtherMeans | None
     done: PersonDone | None = None
     email: str = ""
+    administrator: bool = False
     problem: str = ""
     status: int = 200

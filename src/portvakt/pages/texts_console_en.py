@@ -37,6 +37,8 @@ CONSOLE_EN = {
     "console.next": "Next page",
     "console.means": "As API call and as command",
     "console.as_curl": "As API call",
+    "console.means_token": "{token} is an access token with the scope {manage} (to look, {read} is enough); {command} "
+    "prints one.",
     "console.copy": "Copy",
     "console.copied": "Copied",
     "console.selected": "Selected, ready to be copied",
@@ -88,8 +90,9 @@ CONSOLE_EN = {
     "console.never": "Not used yet",
     "console.public": "None, a public client",
     "console.live_none": "None works",
+    "console.live_one": "1 live",
     "console.live": "{live} live",
-    "console.live_until": "{live} live, until {when}",
+    "console.live_until": "{live}, until {when}",
     "console.change_title": "Change {client}",
     "console.not_done": "Nothing was saved.",
     "console.name_hint": "What people will know it by. Where it acts for users, they see this name "
@@ -97,7 +100,8 @@ CONSOLE_EN = {
     "console.description": "Description",
     "console.description_hint": "Optional. What it is for, and who to ask about it.",
     "console.owner_email": "Owner\u2019s email",
-    "console.owner_hint": "The user whose client it is, and with whose roles it acts. Left empty, it is yours.",
+    "console.owner_hint": "The user whose client it is, and with whose roles it acts. "
+    "Left empty, it is yours: of the user here who has your address, who is made if there is none.",
     "console.organisation": "Organisation number",
     "console.organisation_hint": "Optional. With a number the client belongs to that organisation instead.",
     "console.redirect_uris": "Redirect URIs",
@@ -134,6 +138,9 @@ CONSOLE_EN = {
     "console.to_client": "To the client",
     "console.to_application": "To the application",
     "console.try": "Try it, as curl",
+    "console.get_code": "Open this in a browser, log in and allow. The address that it ends at holds code=\u2026: put "
+    "that into AUTHORIZATION_CODE.",
+    "console.get_code_url": "the address to open",
     "console.confirm": "To go on, type the name: {client}",
     "console.done.changed": "The changes were saved.",
     "console.done.enabled": "The client is enabled again.",
@@ -183,6 +190,8 @@ CONSOLE_EN = {
     "console.link_about": "The user gets a link to choose a password. Until then they keep the one they have.",
     "console.link_make": "Make the link",
     "console.to_user": "To the user",
+    "console.sessions_none": "Not logged in anywhere",
+    "console.sessions_one": "Logged in in 1 browser",
     "console.sessions": "Logged in in {number} browsers",
     "console.log_out_everywhere": "Log out everywhere",
     "console.user_disable": "Disable user",

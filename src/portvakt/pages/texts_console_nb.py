@@ -38,6 +38,8 @@ CONSOLE_NB = {
     "console.next": "Neste side",
     "console.means": "Som API-kall og som kommando",
     "console.as_curl": "Som API-kall",
+    "console.means_token": "{token} er et tilgangstoken med scopet {manage} ({read} er nok for å se); {command} "
+    "skriver ut et.",
     "console.copy": "Kopier",
     "console.copied": "Kopiert",
     "console.selected": "Merket, klart til å kopieres",
@@ -88,8 +90,9 @@ CONSOLE_NB = {
     "console.never": "Ikke brukt ennå",
     "console.public": "Ingen, en offentlig klient",
     "console.live_none": "Ingen virker",
+    "console.live_one": "1 aktiv",
     "console.live": "{live} aktive",
-    "console.live_until": "{live} aktive, til {when}",
+    "console.live_until": "{live}, til {when}",
     "console.change_title": "Endre {client}",
     "console.not_done": "Ingenting ble lagret.",
     "console.name_hint": "Det folk vil kjenne den igjen på. Handler den for brukere, ser de dette "
@@ -98,7 +101,7 @@ CONSOLE_NB = {
     "console.description_hint": "Valgfritt. Hva den er til, og hvem som kan svare på spørsmål om den.",
     "console.owner_email": "Eierens e-post",
     "console.owner_hint": "Brukeren som eier klienten, og som den handler med rollene til. Står "
-    "feltet tomt, er klienten din.",
+    "feltet tomt, er klienten din: den får brukeren her med e-posten din som eier. Finnes ingen, opprettes den.",
     "console.organisation": "Organisasjonsnummer",
     "console.organisation_hint": "Valgfritt. Med et nummer tilhører klienten den organisasjonen i stedet.",
     "console.redirect_uris": "Redirect-URI-er",
@@ -135,6 +138,9 @@ CONSOLE_NB = {
     "console.to_client": "Til klienten",
     "console.to_application": "Til applikasjonen",
     "console.try": "Prøv den, som curl",
+    "console.get_code": "Åpne dette i en nettleser, logg inn og gi tilgang. Adressen det ender på, inneholder "
+    "code=\u2026: legg det i AUTHORIZATION_CODE.",
+    "console.get_code_url": "adressen som skal åpnes",
     "console.confirm": "Skriv navnet for å gå videre: {client}",
     "console.done.changed": "Endringene ble lagret.",
     "console.done.enabled": "Klienten er aktiv igjen.",
@@ -184,6 +190,8 @@ CONSOLE_NB = {
     "console.link_about": "Brukeren får en lenke for å velge passord. Til da beholder de det de har.",
     "console.link_make": "Lag lenken",
     "console.to_user": "Til brukeren",
+    "console.sessions_none": "Ikke logget inn noe sted",
+    "console.sessions_one": "Logget inn i 1 nettleser",
     "console.sessions": "Logget inn i {number} nettlesere",
     "console.log_out_everywhere": "Logg ut overalt",
     "console.user_disable": "Deaktiver bruker",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import shlex
 from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode
 
 from portvakt.model.nouns import ClientAuthentication
 from portvakt.model.provider import Body, CodeRedirect
@@ -20,11 +23,32 @@ _CODE = "$AUTHORIZATION_CODE"
 _NEXT = " \\\n"
 
 
-def token_request(issuer: Issuer, client: Client, secret: Secret | None) -> str:
+def code_url(issuer: Issuer, client: Client, verifier: str, state: str) -> str:
+    """Return the URL at which a user gives the code that `token_request` has a place for; "" where it has none.
+
+    `verifier`: of PKCE, where it is asked for (RFC 7636 §4.1).
+    """
+    provider = issuer.provider
+    if "authorization_code" not in client.grants or "client_credentials" in client.grants or not client.redirect_uris:
+        return ""
+    asked = {"client_id": client.id, "redirect_uri": client.redirect_uris[0], "response_type": "code"}
+    if client.scopes:
+        asked["scope"] = " ".join(client.scopes)
+    asked["state"] = state
+    if _has_pkce(issuer, client):
+        challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+        asked |= {"code_challenge": challenge, "code_challenge_method": "S256"}
+    return f"{issuer.url}{provider.authorize_path}?{urlencode(asked, quote_via=quote)}"
+
+
+def token_request(issuer: Issuer, client: Client, secret: Secret | None, verifier: str) -> str:
     """Return the request for a token as the provider's document spells it, with the client's credentials in it.
 
-    A client that acts for users alone needs a code: its place is the variable AUTHORIZATION_CODE.
+    A client that acts for users alone needs a code: its place is the variable AUTHORIZATION_CODE. "" for a client that
+    gets no tokens: a guard's.
     """
+    if not client.grants:
+        return ""
     provider = issuer.provider
     url = shlex.quote(issuer.url + provider.token_paths[0])
     sent = {"grant_type": "client_credentials"}
@@ -32,8 +56,8 @@ def token_request(issuer: Issuer, client: Client, secret: Secret | None) -> str:
         sent = {"grant_type": "authorization_code", "code": _CODE}
         if client.redirect_uris and provider.code_redirect is CodeRedirect.AS_SENT:
             sent["redirect_uri"] = client.redirect_uris[0]
-        if secret is None:
-            sent["code_verifier"] = "$CODE_VERIFIER"
+        if _has_pkce(issuer, client):
+            sent["code_verifier"] = verifier
     if secret is None:
         return _form(url, {**sent, "client_id": client.id})
     if _by_header(issuer, client):
@@ -83,6 +107,11 @@ def by_other_means(
     if body is not None:
         lines += ['-H "Content-Type: application/json"', "-d " + shlex.quote(json.dumps(body))]
     return OtherMeans(curl=_NEXT.join(lines), command=f"portvakt {command} --issuer {issuer.name}")
+
+
+def _has_pkce(issuer: Issuer, client: Client) -> bool:
+    public = client.authentication is ClientAuthentication.NONE
+    return public or "code_challenge" in issuer.provider.authorize_requires
 
 
 def _by_header(issuer: Issuer, client: Client) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from portvakt.pages import console as views
 from portvakt.protocol.govern.secrets import GRACE_LIMIT, IN_USE, lives
 from portvakt.protocol.own_scopes import OWN_SCOPES
 from portvakt.server.administering_people import People
-from portvakt.server.as_curl import option, token_request, variables
+from portvakt.server.as_curl import code_url, option, token_request, variables
 from portvakt.server.console_client import client_page, rotation
 from portvakt.server.console_forms import client_form, filled_from, filled_in, life_from, wish_from
 from portvakt.server.console_visit import LINES, NOTHING_TO_DO, number_in, path_with
@@ -292,6 +293,7 @@ async def _show_refused(visit: Visit, client_id: str, refused: Refused) -> None:
 async def _show_secret(visit: Visit, new: NewSecret, means: views.OtherMeans, *, older_end: int | None) -> None:
     """Answer with a client's credentials: the only time that its secret is seen."""
     client, issuer, now = new.facts.client, visit.issuer, visit.now
+    verifier = secrets.token_urlsafe(32)
     await visit.show(
         views.SecretShown(
             brand=visit.brand,
@@ -301,7 +303,8 @@ async def _show_secret(visit: Visit, new: NewSecret, means: views.OtherMeans, *,
             client_secret=None if new.secret is None else new.secret.reveal(),
             env=variables(issuer, client, new.secret),
             file_name=f"{issuer.name}.env",
-            curl=token_request(issuer, client, new.secret),
+            code_url=code_url(issuer, client, verifier, state=secrets.token_urlsafe(16)),
+            curl=token_request(issuer, client, new.secret, verifier),
             ends=new.facts.secrets[-1].expires_at if new.facts.secrets else None,
             rotated=older_end is not None,
             older_end=None if not older_end else type(now)(now + older_end),

@@ -121,7 +121,8 @@ async def show_organisation(visit: Visit, number: str) -> None:
     try:
         done = await _act(visit, number, form)
     except Refusal as refusal:
-        await _show_organisation(visit, number, refusal.refused, email=form.get("email", "").strip())
+        email, administrator = form.get("email", "").strip(), "administrator" in form
+        await _show_organisation(visit, number, refusal.refused, email=email, administrator=administrator)
         return
     if do in {"lower", "remove"} and form.get("user") == visit.facts.user.id and not visit.actor.operator:
         await visit.go(visit.frame.home_url)  # whoever takes it from themselves may see this page no more
@@ -150,7 +151,9 @@ async def _act(visit: Visit, number: str, form: Mapping[str, str]) -> views.Pers
     return views.PersonDone.CHANGED
 
 
-async def _show_organisation(visit: Visit, number: str, refused: Refused | None = None, *, email: str = "") -> None:
+async def _show_organisation(
+    visit: Visit, number: str, refused: Refused | None = None, *, email: str = "", administrator: bool = False
+) -> None:
     of, operator = _of(visit), visit.actor.operator
     organisation = await of.show(number)
     found = await of.members(number, after=visit.asked("after") or None, limit=LINES + 1)
@@ -172,10 +175,11 @@ async def _show_organisation(visit: Visit, number: str, refused: Refused | None 
             action=own,
             csrf=visit.csrf,
             version=organisation.version,
-            add=_adding(visit, number, email),
+            add=_adding(visit, number, email, administrator),
             switch=_switch(visit, organisation) if operator else None,
             done=next((one for one in views.PersonDone if one.value == visit.asked("done")), None),
             email=email,
+            administrator=administrator,
             problem="" if refused is None else refused.description,
             status=200 if refused is None else refused.status,
         )
@@ -205,12 +209,12 @@ def _creating(visit: Visit, number: str, name: str) -> views.OtherMeans:
     return visit.means("POST", "/organisations", command, {"organisation": number, "name": name})
 
 
-def _adding(visit: Visit, number: str, named: str) -> views.OtherMeans:
+def _adding(visit: Visit, number: str, named: str, administrator: bool) -> views.OtherMeans:
     """Return how a user is added. `named`: as the form has it: an address, or whoever is no operator has a code."""
     operator = visit.actor.operator
     who = (named if operator else "") or "EMAIL"  # whoever types commands may do everything
-    body = {"user": named or ("EMAIL" if operator else "CODE")}
-    command = f"organisation add-member {number} {shlex.quote(who)}"
+    body = {"user": named or ("EMAIL" if operator else "CODE"), "administrator": administrator}
+    command = f"organisation add-member {number} {shlex.quote(who)} --{'' if administrator else 'no-'}administrator"
     return visit.means("POST", f"/organisations/{number}/members", command, body)
 
 

@@ -226,10 +226,10 @@ async def _show_profile(visit: Visit, user_id: str, refused: Refused | None = No
 def _adding(visit: Visit, email: str, roles: str) -> views.OtherMeans:
     """Return how one is invited, or made where nobody logs in."""
     who, named = email or "EMAIL", sorted(set(roles.split()))
-    body: dict[str, object] = {"email": who, **({"roles": named} if named else {})}
+    body, options = {"email": who, "roles": named}, option("role", *(named or [""]))
     if visit.issuer.provider.authorize_path is None:
-        return visit.means("POST", "/users", "user create" + option("email", who) + option("role", *named), body)
-    return visit.means("POST", "/invitations", f"user invite {shlex.quote(who)}" + option("role", *named), body)
+        return visit.means("POST", "/users", "user create" + option("email", who) + options, body)
+    return visit.means("POST", "/invitations", f"user invite {shlex.quote(who)}{options}", body)
 
 
 def _acts(visit: Visit, user: User) -> views.PersonActs:

@@ -44,7 +44,8 @@ def test_client_create_for_people_shows_the_secret_with_a_remark(installed: Shel
 
 
 def test_a_public_client_has_no_secret(installed: Shell) -> None:
-    made = installed.json("client", "create", "--issuer", "standard", "--name", "x", "--auth", "none", "--redirect-uri", "https://a.example")
+    back = ("--redirect-uri", "https://a.example")
+    made = installed.json("client", "create", "--issuer", "standard", "--name", "x", "--auth", "none", *back)
 
     assert "client_secret" not in made
     assert made["secrets"] == []

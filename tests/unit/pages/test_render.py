@@ -49,7 +49,7 @@ ADDRESSES |= {
 }
 ADDRESSES |= {"profile_url", "refusals_url", "others_url", "users_url", "console_url", "account_url"}
 ADDRESSES |= {"authentications", "purpose", "state"}  # a choice, of texts that there are
-OURS = {"csrf", "transaction", "return_to", "made", "earliest", "id", "client_id"}
+OURS = {"csrf", "transaction", "return_to", "made", "earliest", "id", "client_id", "code_url"}
 OURS |= {"client_secret", "secret_id", "curl", "command", "env", "file_name", "link", "user_id", "member_code"}
 """Members that the server made: they are escaped as all are, and come back as they were."""
 

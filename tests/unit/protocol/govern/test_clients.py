@@ -271,7 +271,7 @@ def test_a_client_without_redirect_uris_acts_for_itself_alone() -> None:
     [
         ("luca", Wish(name="x"), "Give at least one redirect URI: this issuer's clients act for users."),
         ("luca", Wish(name="x", scopes=("portvakt:manage",)), "Give at least one redirect URI"),
-        ("standard", Wish(name="x", authentication=ClientAuthentication.NONE), "Give at least one redirect URI: a publ"),
+        ("standard", Wish(name="x", authentication=ClientAuthentication.NONE), "Give at least one redirect URI: a"),
         ("breeze", Wish(name="x", authentication=ClientAuthentication.NONE), "Breeze has no public clients"),
     ],
 )
