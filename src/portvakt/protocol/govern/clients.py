@@ -273,7 +273,7 @@ def wrong_wish(issuer: Issuer, wish: Wish, actor: Actor, was: Client | None = No
         return f"A client has at most {SCOPES} scopes, each once."
     known = issuer.provider.scopes
     if known is not None and not set(wish.scopes) <= set(known) | OWN_SCOPES:
-        return f"{issuer.provider.title} has {'the scopes ' + ', '.join(known) if known else 'no scopes'}."
+        return f"{issuer.provider.title} knows {'these scopes: ' + ', '.join(known) if known else 'no scopes'}."
     return (
         _wrong_privileges(wish, actor, was)
         or _wrong_quota(wish)
