@@ -90,9 +90,8 @@ async def test_a_client_belongs_to_the_operator_unless_another_is_named(administ
 
 
 async def test_a_public_client_has_no_secret_and_gets_none(administration: Administration) -> None:
-    made = await make_client(
-        administration, STANDARD, name="App", owner_email="kari@example.no", authentication=ClientAuthentication.NONE
-    )
+    public = {"authentication": ClientAuthentication.NONE, "redirect_uris": ["https://app.example/cb"]}
+    made = await make_client(administration, STANDARD, name="App", owner_email="kari@example.no", **public)
 
     assert (made.secret, made.facts.secrets) == (None, ())
     rotating = administration.clients(STANDARD).rotate_secret(made.facts.client.id, grace=Seconds(0))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -13,6 +16,8 @@ from issuing import LUCA, STANDARD, a_copy, basic, body, error, known, opened, s
 from people_served import CALLBACK, FIRST, GRANTS, KARI, LOOPBACK, SAM, VERIFIER, an_application, quick
 from portvakt.model.behalf_change import RevokeGrant
 from portvakt.model.change import RemoveMember, SetClientDisabled
+from portvakt.model.values import Secret
+from portvakt.server.as_curl import code_url, token_request
 from portvakt.store import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
 
 WITH_PEOPLE = pytest.mark.parametrize("issuer", [LUCA, STANDARD], ids=lambda issuer: issuer.name)
 REFUSED = (400, "invalid_grant")
+DATA = "--data-urlencode"
 SECRET_SHOWN = "wrong-secret-wrong-secret"
 
 
@@ -38,6 +44,23 @@ async def test_a_code_gives_what_the_user_agreed_to(people: Served, issuer: Issu
     assert answer.json()["expires_in"] == (3600 if luca else 600)
     assert (claims["sub"], claims["client_id"]) == (SAM.user_id, known(issuer, "app").client_id)
     assert (claims["organisation_number"], claims["scope"]) == (FIRST, "accounting" if luca else "read")
+
+
+@WITH_PEOPLE
+async def test_what_a_new_clients_page_shows_to_try_gets_a_code_and_redeems_it(people: Served, issuer: Issuer) -> None:
+    app, browser = known(issuer, "app"), people.browser(issuer)
+    client = (await people.store.client_facts(issuer.name, app.client_id)).client
+    url = urlsplit(code_url(issuer, client, VERIFIER, "state-1"))
+
+    await browser.log_in(KARI)
+    asked = await browser.get(f"{url.path}?{url.query}")
+    back = (await browser.submit(asked.form("/consent"), decision="allow")).sent_back
+    curl = token_request(issuer, client, Secret(app.secret), VERIFIER).replace("$AUTHORIZATION_CODE", back["code"])
+    words = shlex.split(curl.replace("\\\n", ""))
+    sent = [word.partition("=") for flag, word in pairwise(words) if flag in {"-d", DATA}]
+
+    assert back["state"] == "state-1"
+    assert (await people.token(issuer, "app", **{name: value for name, _, value in sent})).status == 200
 
 
 @WITH_PEOPLE

@@ -72,6 +72,27 @@ async def test_a_user_who_cannot_be_made_is_not_and_why_is_said(
     assert page.form("/users").fields["email"] == email
 
 
+async def test_the_other_means_of_a_form_name_all_its_fields_and_then_what_was_filled_in(
+    administered: Administered,
+) -> None:
+    browser = await signed_in(administered, OPERATOR)
+    users, company = await browser.get(USERS), await browser.get(f"{COMPANIES}/{BAKERY}")
+
+    refused = await browser.submit(users.form("/users"), email=DEVELOPER.email, roles="auditor developer")
+    unknown = await browser.submit(form_that(company, "add"), email="nobody@example.no", administrator="yes")
+    shown = [html.unescape(page.text) for page in (users, company, refused, unknown)]
+
+    assert """'{"email": "EMAIL", "roles": []}'""" in shown[0]
+    assert "user invite EMAIL --role '' --issuer" in shown[0]
+    assert """'{"user": "EMAIL", "administrator": false}'""" in shown[1]
+    assert f"add-member {BAKERY} EMAIL --no-administrator --issuer" in shown[1]
+    assert '"roles": ["auditor", "developer"]}' in shown[2]
+    assert f"user invite {DEVELOPER.email} --role auditor --role developer --issuer" in shown[2]
+    assert """'{"user": "nobody@example.no", "administrator": true}'""" in shown[3]
+    assert f"add-member {BAKERY} nobody@example.no --administrator --issuer" in shown[3]
+    assert 'name="administrator" value="yes" checked>' in shown[3]
+
+
 async def test_a_user_is_changed_logged_out_disabled_and_enabled(administered: Administered) -> None:
     browser, theirs = await signed_in(administered, OPERATOR), await signed_in(administered, DEVELOPER)
 

@@ -31,6 +31,8 @@ def test_each_act_of_each_form_is_shown_by_other_means(name: str) -> None:
     page = render(CONSOLE_SAMPLES[name], "en").body.decode()
     forms = [form for form in FORM.findall(page) if LOOK not in form]
 
+    for means in MEANS.findall(page):
+        assert means.count("PORTVAKT_TOKEN is an access token with the scope portvakt:manage") == 1
     for form in forms:
         assert by_other_means(name, form) >= max(1, len(ACT.findall(form))), form
 
