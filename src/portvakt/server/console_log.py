@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from portvakt.model.audit import Act, ActorKind
 from portvakt.model.values import ClientId, Instant, IssuerName, OrganisationNumber, UserId
 from portvakt.pages import console as views
+from portvakt.protocol.govern.actor import may_client
 from portvakt.server import administering_audit as audit
 from portvakt.server.as_curl import option
 from portvakt.server.console_visit import LINES, day_begins, path_with
@@ -37,7 +38,7 @@ async def log_page(visit: Visit) -> None:
     before = visit.asked("before")
     number = int(before) if before.isascii() and before.isdecimal() and len(before) < len(str(2**63)) else None
     following, entries = await visit.log.page(_filter(sought), before=number, limit=LINES)
-    names = await _names(visit, entries)
+    names, clients = await _names(visit, entries), await _clients(visit, entries)
     here, filters = f"{visit.root}/log", {one: getattr(sought, one) for one in _FILTERS}
     spelled = {name: value for name, value in (filters | _days(sought.day)).items() if value and name != "day"}
     options = "".join(option(name, value) for name, value in spelled.items())
@@ -48,7 +49,7 @@ async def log_page(visit: Visit) -> None:
             search_url=here,
             sought=sought,
             acts=tuple(Act),
-            lines=tuple(_line(visit, entry, names) for entry in entries),
+            lines=tuple(_line(visit, entry, names, clients) for entry in entries),
             next_url=None if following is None else path_with(here, **filters, before=str(following)),
             csv_url=path_with(here + ".csv", **filters),
             jsonl_url=path_with(here + ".jsonl", **filters),
@@ -111,17 +112,29 @@ async def _names(visit: Visit, entries: list[Entry]) -> dict[tuple[IssuerName | 
     return {(user.issuer, user.id): user.email for user in users if user is not None}
 
 
-def _line(visit: Visit, entry: Entry, names: dict[tuple[IssuerName | None, str], str]) -> views.LogLine:
+async def _clients(visit: Visit, entries: list[Entry]) -> dict[str, str]:
+    """Return the names of the clients of this page that are there, and theirs to see."""
+    found = [
+        await visit.store.client_facts(visit.issuer.name, client)
+        for client in dict.fromkeys(entry.event.client for entry in entries)
+        if client is not None
+    ]
+    seen = [facts.client for facts in found if facts is not None and may_client(visit.actor, facts.client)]
+    return {client.id: client.name for client in seen}
+
+
+def _line(
+    visit: Visit, entry: Entry, names: dict[tuple[IssuerName | None, str], str], clients: dict[str, str]
+) -> views.LogLine:
     event, by = entry.event, entry.by
     told = {**event.before, **event.after}
     name = told.get("name") or told.get("email") or (told.get("last4") and f"{told['prefix']}…{told['last4']}")
-    deleted = event.act is Act.CLIENT_DELETED or event.client is None
     return views.LogLine(
         number=entry.number,
         act=event.act,
         at=event.at,
-        what=str(name or event.id),
-        url=None if deleted else f"{visit.clients_url}/{event.client}",
+        what=str(name or clients.get(event.id) or event.id),
+        url=f"{visit.clients_url}/{event.client}" if event.client in clients else None,
         actor=names.get((by.issuer, by.id), by.id or by.kind.value),
         address=by.address,
         reference=by.request_id,

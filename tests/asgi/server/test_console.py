@@ -326,6 +326,19 @@ async def test_a_client_is_changed_and_the_log_tells_how(administered: Administe
     assert "<del>main</del> <ins>Renamed</ins>" in log.text
 
 
+async def test_the_log_names_a_client_and_leads_to_it_while_it_is_there(administered: Administered) -> None:
+    browser = await signed_in(administered, OPERATOR)
+    await browser.submit(form_that(await browser.get(MAIN), "disable"))
+    path, link = f"/admin/{ACME.name}/log?act=client.disabled", f'<p><a href="{MAIN}"><bdi>main</bdi></a></p>'
+
+    assert link in (await browser.get(path)).text
+    await administered.served.store.apply([DeleteClient(ACME.name, ClientId(known(ACME).client_id), NOW)])
+    log = await browser.get(path)
+
+    assert f"<p><bdi>{known(ACME).client_id}</bdi></p>" in log.text
+    assert f'href="{MAIN}"' not in log.text
+
+
 async def test_a_secret_in_use_is_revoked_by_the_clients_name_alone(administered: Administered) -> None:
     browser = await signed_in(administered, OPERATOR)
     client = known(ACME)
