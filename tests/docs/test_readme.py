@@ -115,7 +115,9 @@ def test_what_the_readme_says_to_type_serves_an_api_behind_a_guard(tmp_path: Pat
     assert json.loads(metadata[1])["authorization_servers"] == [f"http://127.0.0.1:{port}/standard"]
     assert both[0] == 200
     assert disabled[0] == 401
-    assert [shlex.split(line) for line in said.splitlines() if line.startswith("  portvakt")] == [create, serve[0]]
+    *told, password = (shlex.split(line) for line in said.splitlines() if line.startswith("  portvakt"))
+    assert told == [create, serve[0]]
+    assert password[:3] == ["portvakt", "user", "set-password"]
     logged = (tmp_path / "notes.log").read_text()
     assert "portvakt.guard:refused: no bearer token" in logged
     assert "httpx" not in logged

@@ -54,7 +54,7 @@ def test_a_public_client_has_no_secret(installed: Shell) -> None:
 def test_what_a_decision_refuses_is_one_line_with_its_reason(installed: Shell) -> None:
     line = installed.complaint("client", "create", "--issuer", "breeze", "--name", "x", "--scope", "read", code=1)
 
-    assert line == "portvakt: Breeze has no scopes."
+    assert line == "portvakt: Breeze knows no scopes."
 
 
 def test_clients_are_listed_a_page_at_a_time(installed: Shell) -> None:
