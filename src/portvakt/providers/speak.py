@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from portvakt.model.decision import INVALID_CLIENT, RATE_LIMITED, SERVER_ERROR, Exceeded, Granted, Refused, Tokens
 from portvakt.model.message import Reply
 from portvakt.model.provider import EmptyScope
+from portvakt.wire.www_authenticate import basic_challenge
 
 if TYPE_CHECKING:
     from portvakt.model.provider import Provider
@@ -66,7 +67,7 @@ def _refused_body(provider: Provider, refused: Refused) -> bytes:
 def _refused_headers(refused: Refused, realm: str) -> tuple[tuple[str, str], ...]:
     headers: tuple[tuple[str, str], ...] = (_JSON, *NEVER_STORED)
     if refused.status == 401:  # noqa: PLR2004 - RFC 9110 §15.5.2: every 401 challenges
-        headers = (*headers, ("www-authenticate", f'Basic realm="{realm}", charset="UTF-8"'))
+        headers = (*headers, ("www-authenticate", basic_challenge(realm)))
     if refused.exceeded is not None:
         headers = (*headers, *_rate_limit(refused.exceeded))
     elif refused.code == SERVER_ERROR:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from portvakt.pages import console as views
-from portvakt.server.console_people import inviting
+from portvakt.server.console_people import inviting, show_link
 from portvakt.server.console_visit import LINES, path_with
 
 if TYPE_CHECKING:
@@ -30,17 +30,7 @@ async def outbox_page(visit: Visit) -> None:
         await visit.log_in_again(path_with(here, done="again"))
         return
     link = await inviting(visit).waiting(form.get("user", ""))
-    await visit.show(
-        views.LinkShown(
-            brand=visit.brand,
-            frame=visit.framed(views.Crumb(url=here, room=views.Room.OUTBOX)),
-            email=link.user.email,
-            link=link.url.reveal(),
-            ends=link.expires_at,
-            profile_url=f"{visit.root}/users/{link.user.id}",
-            means=visit.means("GET", "/invitations", "user outbox"),
-        )
-    )
+    await show_link(visit, link, views.Room.OUTBOX, visit.means("GET", "/invitations", "user outbox"))
 
 
 async def _list(visit: Visit) -> None:

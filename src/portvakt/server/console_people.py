@@ -73,7 +73,9 @@ async def _users(visit: Visit) -> None:
             person = await _people(visit).create(email, wish)
             await visit.go(path_with(f"{here}/{person.user.id}", done=views.PersonDone.CREATED.value))
         else:
-            await _show_link(visit, await inviting(visit).invite(email, wish), _adding(visit, email, roles))
+            await show_link(
+                visit, await inviting(visit).invite(email, wish), views.Room.USERS, _adding(visit, email, roles)
+            )
     except Refusal as refusal:
         await _show_users(visit, refusal.refused, email=email, roles=roles)
 
@@ -111,16 +113,16 @@ async def _show_users(visit: Visit, refused: Refused | None = None, *, email: st
     )
 
 
-async def _show_link(visit: Visit, link: Link, means: views.OtherMeans) -> None:
-    here = f"{visit.root}/users"
+async def show_link(visit: Visit, link: Link, room: views.Room, means: views.OtherMeans) -> None:
+    """Show a link, which is good for a password, below the page of `room`."""
     await visit.show(
         views.LinkShown(
             brand=visit.brand,
-            frame=visit.framed(views.Crumb(url=here, room=views.Room.USERS)),
+            frame=visit.framed(views.Crumb(url=f"{visit.root}/{room.value}", room=room)),
             email=link.user.email,
             link=link.url.reveal(),
             ends=link.expires_at,
-            profile_url=f"{here}/{link.user.id}",
+            profile_url=f"{visit.root}/users/{link.user.id}",
             means=means,
         )
     )
@@ -152,7 +154,7 @@ async def _profile(visit: Visit, user_id: str) -> None:
     try:
         if form.get("do") == "link":
             link = await inviting(visit).reset(user_id)
-            await _show_link(visit, link, _acts(visit, link.user).link)
+            await show_link(visit, link, views.Room.USERS, _acts(visit, link.user).link)
             return
         done = await _act_on_user(visit, user_id, form)
     except Refusal as refusal:
